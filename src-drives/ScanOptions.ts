@@ -1,0 +1,9 @@
+/** Files of the running program that must not lie on a drive that is flashed. Absolute paths. */
+export interface ScanOptions {
+  /** The program's own files and folders: its bundle, its Node binary. */
+  readonly program: readonly string[];
+  /** The image that is to be written, null while none is chosen. */
+  readonly image: string | null;
+  /** The folder of downloaded images, which need not exist yet; null where there is none. */
+  readonly cache: string | null;
+}

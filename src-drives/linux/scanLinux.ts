@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Drive } from '../../src-core/Drive.ts';
+import { fail } from '../../src-core/Failure.ts';
+import { findKeptFiles, realPathHere, type RealPath } from '../KeptFile.ts';
+import type { ScanOptions } from '../ScanOptions.ts';
+import { runTool, type ToolRunner } from '../ToolRunner.ts';
+import { usedSpaceHere, withUsedSpace, type UsedSpace } from '../UsedSpace.ts';
+import { blkidRun, parseBlkid, type ProbedContent } from './Blkid.ts';
+import { devicePath } from './BlockGraph.ts';
+import { LinuxDrives } from './LinuxDrives.ts';
+import { lsblkRun, parseLsblk, type LsblkReading } from './Lsblk.ts';
+import { isBelow, parseMountInfo, parseSwaps } from './MountTable.ts';
+import { readOpenPaths } from './OpenFiles.ts';
+import { readBtrfsMembers, readSysBlock, type SysBlockDevice } from './SysBlock.ts';
+
+/** What the scan asks of the machine; tests give a recorded one. */
+export interface LinuxMachine {
+  readonly sysRoot: string;
+  readonly procRoot: string;
+  readonly runTool: ToolRunner;
+  readonly realPath: RealPath;
+  readonly usedSpace: UsedSpace;
+}
+
+export const linuxMachine: LinuxMachine = {
+  sysRoot: '/sys',
+  procRoot: '/proc',
+  runTool,
+  realPath: realPathHere,
+  usedSpace: usedSpaceHere,
+};
+
+/** Buses whose drives are never flashed: nobody needs to know what is open on them. */
+const uninteresting = new Set<Drive['bus']>(['sata', 'nvme', 'emmc', 'virtio', 'other']);
+
+/**
+ * Looks at the drives of a Linux machine: sysfs and the mount table of the kernel, joined with what
+ * lsblk knows of labels and file systems from udev; blkid reads them where no udev runs.
+ * @throws FailureError drive-list-unavailable where neither sysfs nor lsblk shows any block device
+ */
+export async function scanLinux(options: ScanOptions, machine: LinuxMachine): Promise<Drive[]> {
+  const { procRoot, sysRoot } = machine;
+  const [listed, ownMounts, systemMounts, swaps, keptFiles] = await Promise.all([
+    machine.runTool(lsblkRun),
+    readTable(join(procRoot, 'self/mountinfo')),
+    // Readable by root only: what is mounted outside of a namespace of our own.
+    readTable(join(procRoot, '1/mountinfo')),
+    readTable(join(procRoot, 'swaps')),
+    findKeptFiles(options, machine.realPath),
+  ]);
+  const lsblk = listed === null ? null : parseLsblk(listed);
+  const sysDevices = readSysBlock(sysRoot);
+  if (sysDevices.length === 0 && (lsblk === null || lsblk.devices.size === 0)) {
+    throw fail('drive-list-unavailable', { detail: `${sysRoot}/class/block, lsblk` });
+  }
+  const drives = new LinuxDrives({
+    lsblk,
+    probed: await probe(lsblk, sysDevices, machine),
+    sysDevices,
+    btrfsMembers: readBtrfsMembers(sysRoot),
+    mounts: [...parseMountInfo(systemMounts), ...parseMountInfo(ownMounts)],
+    swaps: parseSwaps(swaps),
+    keptFiles,
+  }).drives();
+  return Promise.all(
+    withOpenFiles(drives, procRoot).map((drive) => withUsedSpace(drive, machine.usedSpace)),
+  );
+}
+
+/** Reads the drives' contents where lsblk could tell none, for lack of udev. */
+async function probe(
+  lsblk: LsblkReading | null,
+  sysDevices: readonly SysBlockDevice[],
+  machine: LinuxMachine,
+): Promise<Map<string, ProbedContent>> {
+  const isTold = [...(lsblk?.devices.values() ?? [])].some(({ fileSystem }) => fileSystem !== null);
+  const paths = sysDevices.filter(({ size }) => size !== 0).map(({ name }) => devicePath(name));
+  if (isTold || paths.length === 0) return new Map();
+  return parseBlkid((await machine.runTool(blkidRun(paths))) ?? '');
+}
+
+async function readTable(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function placesOf({ path, partitions }: Drive): string[] {
+  return [
+    path,
+    ...partitions.flatMap(({ name, mounts }) => [
+      `/dev/${name}`,
+      ...mounts.map((mount) => mount.path),
+    ]),
+  ];
+}
+
+function withOpenFiles(drives: readonly Drive[], procRoot: string): Drive[] {
+  const candidates = drives.filter(
+    ({ bus, hasMedium, uses }) => hasMedium && !uninteresting.has(bus) && uses.length === 0,
+  );
+  const opened = readOpenPaths(procRoot, candidates.flatMap(placesOf), process.pid);
+  return drives.map((drive) => {
+    if (!candidates.includes(drive)) return drive;
+    const places = placesOf(drive);
+    const holders = opened.filter(({ path }) => places.some((place) => isBelow(path, place)));
+    const programs = new Set([...drive.openedBy, ...holders.map(({ program }) => program)]);
+    return { ...drive, openedBy: [...programs].sort() };
+  });
+}

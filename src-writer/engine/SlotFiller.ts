@@ -1,0 +1,70 @@
+import type { FilledSlot } from './ImageReader.ts';
+import { SLOT_BYTES } from './Ring.ts';
+
+/** The largest logical block: a last, partial slot is padded with zeros up to it. */
+const PADDING = 4096;
+
+export interface SlotFillerPorts {
+  take(): Promise<number>;
+  view(slot: number): Uint8Array;
+  filled(filled: FilledSlot): void;
+}
+
+/** Cuts a stream of decompressed chunks into slots. */
+export class SlotFiller {
+  readonly #ports: SlotFillerPorts;
+  #offset: number;
+  #slot: number | null = null;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #fill = 0;
+
+  /** @param offset where in the image the stream begins; a multiple of {@link SLOT_BYTES} */
+  constructor(ports: SlotFillerPorts, offset: number) {
+    this.#ports = ports;
+    this.#offset = offset;
+  }
+
+  /** Bytes of the image up to here. */
+  get position(): number {
+    return this.#offset + this.#fill;
+  }
+
+  async push(chunk: Uint8Array, inputConsumed: number): Promise<void> {
+    let taken = 0;
+    while (taken < chunk.length) {
+      if (this.#slot === null) {
+        this.#slot = await this.#ports.take();
+        this.#bytes = this.#ports.view(this.#slot);
+        this.#fill = 0;
+      }
+      const count = Math.min(SLOT_BYTES - this.#fill, chunk.length - taken);
+      this.#bytes.set(chunk.subarray(taken, taken + count), this.#fill);
+      this.#fill += count;
+      taken += count;
+      if (this.#fill === SLOT_BYTES) this.#hand(inputConsumed);
+    }
+  }
+
+  /** Hands on the last, partial slot; returns the bytes of the image up to its end. */
+  finish(inputConsumed: number): number {
+    if (this.#slot !== null) {
+      const padded = Math.ceil(this.#fill / PADDING) * PADDING;
+      this.#bytes.fill(0, this.#fill, padded);
+      this.#hand(inputConsumed);
+    }
+    return this.#offset;
+  }
+
+  #hand(inputConsumed: number): void {
+    if (this.#slot === null) return;
+    this.#ports.filled({
+      slot: this.#slot,
+      offset: this.#offset,
+      length: this.#fill,
+      inputConsumed,
+    });
+    this.#offset += this.#fill;
+    this.#fill = 0;
+    this.#slot = null;
+  }
+}

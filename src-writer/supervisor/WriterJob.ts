@@ -1,0 +1,247 @@
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import {
+  type DriveOrder,
+  type EngineRequest,
+  type SupervisorRequest,
+  WRITER_PROTOCOL,
+  type WriterReport,
+} from '../../src-contract/WriterWire.ts';
+import type { Drive } from '../../src-core/Drive.ts';
+import { type Failure, FailureError, fail, failure, failureOf } from '../../src-core/Failure.ts';
+import type { DevicePlatform, HeldDevice } from './DevicePlatform.ts';
+import { EngineProcess } from './EngineProcess.ts';
+import { approveTargets } from './TargetApproval.ts';
+
+/** An engine that was told to stop, or that has said `end`, gets this long. Milliseconds. */
+const GRACE = 1500;
+
+const v = WRITER_PROTOCOL;
+
+export interface JobSurroundings {
+  readonly platform: DevicePlatform;
+  /** @param imagePath the drive underneath it is refused; null to leave that open */
+  scan(imagePath: string | null): Promise<readonly Drive[]>;
+  send(report: WriterReport): void;
+}
+
+export type JobRequest = Exclude<SupervisorRequest, { type: 'cancel' }>;
+
+type WireEvent = Extract<WriterReport, { type: 'event' }>['event'];
+
+interface Card {
+  readonly drive: Drive;
+  readonly held: HeldDevice;
+  /** Bytes of it may have changed. */
+  begun: boolean;
+  settled: boolean;
+}
+
+/** One order or inspection, from the look at the drives to the ejected cards. */
+export class WriterJob {
+  readonly jobId: string;
+  readonly #request: JobRequest;
+  /** null when a card is only looked at. */
+  readonly #order: DriveOrder | null;
+  readonly #around: JobSurroundings;
+  readonly #cards = new Map<string, Card>();
+  readonly #givingBack: Promise<void>[] = [];
+  readonly #cancels: (string | null)[] = [];
+  readonly #stopped = Promise.withResolvers<never>();
+  /** Why the job is to end early. */
+  #ending: Failure | null = null;
+  #answered = false;
+  #engine: EngineProcess | null = null;
+
+  constructor(request: JobRequest, around: JobSurroundings) {
+    this.#request = request;
+    this.#order = request.type === 'order' ? request.order : null;
+    this.jobId = request.type === 'order' ? request.order.jobId : request.jobId;
+    this.#around = around;
+    this.#stopped.promise.catch(() => undefined);
+  }
+
+  /** Does all of it; never rejects. The last report is `end`, or the answer to `inspect`. */
+  async run(): Promise<void> {
+    try {
+      const { approved, refusals } = await this.#approve();
+      if (refusals.length > 0) this.#refuse(refusals);
+      else await this.#work(approved);
+    } catch (cause) {
+      this.#refuse([failureOf(cause)]);
+    }
+    for (const { held } of this.#cards.values()) await held.release();
+    if (this.#order) this.#report({ type: 'end' });
+  }
+
+  /** Cancels one card, or all with null: then the engine is gone after {@link GRACE} at the latest. */
+  cancel(cardId: string | null): void {
+    this.#cancels.push(cardId);
+    this.#engine?.send({ v, type: 'cancel', jobId: this.jobId, cardId });
+    if (cardId !== null) return;
+    this.#stop(failure('cancelled', {}));
+    setTimeout(() => this.#engine?.kill(), GRACE).unref();
+  }
+
+  /** The supervisor ends. */
+  abort(): void {
+    this.#stop(failure('writer-ended', { detail: 'the supervisor was ended' }));
+    this.#engine?.kill();
+  }
+
+  #stop(cause: Failure): void {
+    this.#ending ??= cause;
+    this.#stopped.reject(new FailureError(cause));
+  }
+
+  async #approve(): ReturnType<typeof approveTargets> {
+    const { platform } = this.#around;
+    const drives = await this.#around.scan(this.#order?.image.path ?? null);
+    const looking = { imageSize: null, allowWarned: true, allowVirtual: true };
+    const request =
+      this.#request.type === 'order'
+        ? { ...this.#request.order, forWriting: this.#request.order.action === 'flash' }
+        : { ...looking, targets: [this.#request.target], forWriting: false };
+    return approveTargets(request, drives, (path) => platform.wholeDevice(path));
+  }
+
+  async #work(approved: ReadonlyMap<string, Drive>): Promise<void> {
+    const { command, handsFiles } = await this.#around.platform.engineCommand();
+    await Promise.all([...approved].map(([cardId, drive]) => this.#hold(cardId, drive)));
+    if (this.#cards.size === 0) return;
+    const devices = [...this.#cards.values()].map(({ held }) => held.device);
+    const held = devices.flatMap((device) => (device.kind === 'descriptor' ? [device.fd] : []));
+    const files = handsFiles ? openFiles(this.#order) : [];
+    const engine = new EngineProcess(command, [...held, ...files], (report) => {
+      this.#relay(report);
+    });
+    files.forEach(closeSync);
+    this.#engine = engine;
+    engine.send(this.#engineRequest(3 + held.length, files.length));
+    for (const cardId of this.#cancels.splice(0)) this.cancel(cardId);
+    this.#settleRest(await engine.ended);
+    await Promise.all(this.#givingBack);
+  }
+
+  async #hold(cardId: string, drive: Drive): Promise<void> {
+    const forWriting = this.#order?.action === 'flash';
+    const discard = forWriting && this.#order.image.blockMap !== null;
+    if (this.#order) this.#report({ type: 'phase', cardId, phase: 'preparing' });
+    let holding: Promise<HeldDevice> | null = null;
+    try {
+      if (this.#ending) throw new FailureError(this.#ending);
+      holding = this.#around.platform.hold(drive, { forWriting, discard });
+      const held = await Promise.race([holding, this.#stopped.promise]);
+      this.#cards.set(cardId, { drive, held, begun: held.discarded, settled: false });
+    } catch (cause) {
+      void holding?.then((late) => late.release()).catch(() => undefined);
+      if (!this.#order) throw cause;
+      this.#reportCard(cardId, discard && holding !== null && this.#ending !== null, cause);
+    }
+  }
+
+  /** @param firstFile the engine's descriptor of the image, where `files` is more than 0 */
+  #engineRequest(firstFile: number, files: number): EngineRequest {
+    let nextDevice = 3;
+    const targets = [...this.#cards].map(([cardId, { drive, held }]) => ({
+      ...{ cardId, name: drive.path, size: held.size, discarded: held.discarded },
+      logicalBlockSize: held.logicalBlockSize,
+      device:
+        held.device.kind === 'descriptor' ? { ...held.device, fd: nextDevice++ } : held.device,
+    }));
+    const [target] = targets;
+    if (!target) throw fail('internal', { detail: 'no card' });
+    if (!this.#order) return { v, type: 'inspect', jobId: this.jobId, target };
+    const { jobId, action, verify } = this.#order;
+    const fd = files > 0 ? firstFile : null;
+    const blockMapFd = files > 1 ? firstFile + 1 : null;
+    const image = { ...this.#order.image, fd, blockMapFd };
+    return { v, type: 'order', order: { jobId, action, verify, image, targets } };
+  }
+
+  /** Passes on what belongs to this job. @throws FailureError anything else, which ends the engine */
+  #relay(report: WriterReport): void {
+    const stray = fail('request-invalid', { detail: `engine sent ${report.type} out of place` });
+    if (this.#answered) throw stray;
+    if (report.type === 'rejected') this.#refuse([report.failure]);
+    else if (report.type === 'hello' || report.jobId !== this.jobId) throw stray;
+    else if (report.type === 'event' && this.#order) this.#relayEvent(report.event, stray);
+    else if (report.type === 'content' && !this.#order) {
+      this.#around.send(report);
+      this.#answered = true;
+    } else throw stray;
+    if (this.#answered) this.#engine?.dismiss(GRACE);
+  }
+
+  #relayEvent(event: WireEvent, stray: Error): void {
+    if (event.type === 'end') {
+      this.#answered = true;
+      return;
+    }
+    if (event.type === 'refused' || event.type === 'ejected') throw stray;
+    const card = 'cardId' in event ? this.#cards.get(event.cardId) : null;
+    if (card === undefined || card?.settled === true) throw stray;
+    this.#report(event);
+    if (!card) return;
+    card.begun ||= event.type === 'phase' && event.phase !== 'preparing';
+    if (event.type !== 'card') return;
+    card.settled = true;
+    this.#givingBack.push(this.#giveBack(event.cardId, card.held, event.failure === null));
+  }
+
+  /** Cards of which the engine did not tell the end: nobody knows more than what it had begun. */
+  #settleRest(detail: string): void {
+    if (!this.#order && !this.#answered) this.#refuse([failure('writer-ended', { detail })]);
+    if (!this.#order) return;
+    const problem = new FailureError(this.#ending ?? failure('writer-ended', { detail }));
+    for (const [cardId, { settled, begun }] of this.#cards) {
+      const isWriting = begun && this.#order.action === 'flash';
+      if (!settled) this.#reportCard(cardId, isWriting, problem);
+    }
+  }
+
+  async #giveBack(cardId: string, held: HeldDevice, complete: boolean): Promise<void> {
+    if (!complete) return held.release();
+    const eject = this.#order?.eject === true;
+    if (eject) this.#report({ type: 'phase', cardId, phase: 'ejecting' });
+    const ending = eject ? held.eject() : held.release().then(() => 'kept' as const);
+    const ejected = await ending.then(
+      (outcome) => ({ outcome, failure: null }),
+      (cause: unknown) => ({ outcome: 'failed', failure: failureOf(cause) }) as const,
+    );
+    this.#report({ type: 'ejected', cardId, ...ejected });
+  }
+
+  #reportCard(cardId: string, begun: boolean, cause: unknown): void {
+    const condition = begun ? 'unfinished' : 'untouched';
+    const nothing = { bytesWritten: 0, bytesVerified: 0, oldDataRemains: false };
+    this.#report({ type: 'card', cardId, condition, failure: failureOf(cause), ...nothing });
+  }
+
+  #refuse(failures: Failure[]): void {
+    this.#answered = true;
+    if (this.#order) this.#report({ type: 'refused', failures });
+    else for (const cause of failures) this.#around.send({ v, type: 'rejected', failure: cause });
+  }
+
+  #report(event: WireEvent): void {
+    this.#around.send({ v, type: 'event', jobId: this.jobId, event });
+  }
+}
+
+/**
+ * The image, and the block map, for a caller who is root: what root may read, an engine that runs
+ * as nobody may not. What cannot be opened is left to the engine, which says so in its own words.
+ */
+function openFiles(order: DriveOrder | null): number[] {
+  const { path, blockMap } = order?.image ?? {};
+  const opened: number[] = [];
+  try {
+    // Without O_NONBLOCK a pipe would wait here for its other end.
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+    if (path !== undefined) opened.push(openSync(path, flags));
+    if (blockMap?.kind === 'bmap') opened.push(openSync(blockMap.path, flags));
+  } catch {
+    opened.splice(0).forEach(closeSync);
+  }
+  return opened;
+}

@@ -1,0 +1,76 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createHash } from 'node:crypto';
+import type { ImageFormat } from '../../src-core/FlashEvent.ts';
+import type { ImageFile } from '../../src-image/ImageSource.ts';
+import { SeededRandom } from '../support/SeededRandom.ts';
+
+const MIB = 1 << 20;
+
+/** Not a multiple of anything: the last slot is partial and its last block as well. */
+export const IMAGE_BYTES = 3 * MIB + 300_100;
+
+export interface TestImages {
+  readonly raw: Uint8Array;
+  readonly sha256: string;
+  readonly encoded: Readonly<Record<ImageFormat, Uint8Array>>;
+}
+
+/** One image with a partition table in every format, encoded by the real tools. */
+export function makeTestImages(seed: number): TestImages {
+  const raw = rawImage(seed);
+  const folder = mkdtempSync(path.join(tmpdir(), 'boxwright-images-'));
+  try {
+    const file = path.join(folder, 'card.img');
+    writeFileSync(file, raw);
+    const tool = (name: string, ...flags: string[]): Uint8Array =>
+      execFileSync(name, [...flags, '-c', file], { maxBuffer: 16 * MIB });
+    execFileSync('zip', ['-q', '-j', `${file}.zip`, file]);
+    return {
+      raw,
+      sha256: createHash('sha256').update(raw).digest('hex'),
+      encoded: {
+        raw,
+        gzip: tool('gzip'),
+        zstd: tool('zstd', '-q'),
+        xz: tool('xz', '-1', '--block-size=1MiB'),
+        bzip2: tool('bzip2'),
+        zip: readFileSync(`${file}.zip`),
+      },
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Random runs between zeros; every MiB differs from every other, so that a misplaced one is seen. */
+function rawImage(seed: number): Uint8Array {
+  const random = new SeededRandom(seed);
+  const raw = new Uint8Array(IMAGE_BYTES);
+  for (let at = 0; at < raw.length; at += 64 * 1024) {
+    const noise = random.bytes(4096).subarray(0, raw.length - at);
+    raw.set(noise, at);
+  }
+  raw.fill(0, 0, 512);
+  const table = new DataView(raw.buffer, 446);
+  raw[446 + 4] = 0x0c;
+  table.setUint32(8, 2048, true);
+  table.setUint32(12, 2048, true);
+  raw.set([0x55, 0xaa], 510);
+  return raw;
+}
+
+/** An image file in memory. */
+export function memoryFile(bytes: Uint8Array): ImageFile {
+  return {
+    path: 'card.img',
+    size: bytes.length,
+    read(target, position) {
+      const part = bytes.subarray(position, position + target.length);
+      target.set(part);
+      return part.length;
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { beforeAll, expect, it } from 'vitest';
+import { GuestBoxwright } from '../support/guest/GuestBoxwright.ts';
+import { CardFile } from '../support/guest/CardFile.ts';
+import { CardSlot } from '../support/guest/CardSlot.ts';
+import type { Guest } from '../support/guest/Guest.ts';
+import { failedWith, verified } from './ends.ts';
+import { images } from './images.ts';
+
+/** A laptop's slot: it claims to be fixed, and its device comes and goes with the card. */
+export function sdHost(guest: () => Guest): void {
+  let slot: CardSlot;
+  let boxwright: GuestBoxwright;
+
+  beforeAll(() => {
+    slot = CardSlot.ofSdHost(guest());
+    boxwright = new GuestBoxwright(guest());
+  });
+
+  it('flashes and verifies a card', async () => {
+    const card = await CardFile.create(guest().folder, 'sd-card', 256);
+    const device = await slot.insert(card);
+    const listed = await boxwright.drive(device);
+    expect(listed).toMatchObject({ bus: 'sd', verdict: 'allowed' });
+    const outcome = await boxwright.flash(images.small.name, [device]).outcome();
+    expect(outcome.code, outcome.stderr).toBe(0);
+    expect(outcome.card('card-1')).toMatchObject(verified);
+    expect(await card.sha256(images.small.bytes.length)).toBe(images.small.sha256);
+    await slot.empty();
+  });
+
+  it('says card lost for a card taken out while it is written', async () => {
+    const card = await CardFile.create(guest().folder, 'lost-sd-card', 256);
+    const device = await slot.insert(card);
+    await slot.limitWriting(1 << 20);
+    const flash = boxwright.flash(images.medium.name, [device]);
+    await flash.writing('card-1');
+    const taken = performance.now();
+    await slot.pull();
+    const outcome = await flash.outcome();
+    expect(outcome.code, outcome.stderr).toBe(1);
+    expect(outcome.card('card-1')).toMatchObject(failedWith('card-lost'));
+    expect(flash.toldAt('card-1') - taken).toBeLessThan(5000);
+  });
+}

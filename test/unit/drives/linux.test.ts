@@ -1,0 +1,404 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Drive, DriveUse } from '../../../src-core/Drive.ts';
+import { failureOf } from '../../../src-core/Failure.ts';
+import { isAutomounted, useOfMount } from '../../../src-drives/linux/MountPlace.ts';
+import { slotOf } from '../../../src-drives/linux/LinuxBus.ts';
+import { scanLinux, type LinuxMachine } from '../../../src-drives/linux/scanLinux.ts';
+import type { ScanOptions } from '../../../src-drives/ScanOptions.ts';
+import { layOut } from './RecordedMachine.ts';
+
+let root = '';
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'boxwright-linux-'));
+});
+afterEach(() => {
+  rmSync(root, { recursive: true });
+});
+
+const nothingKept: ScanOptions = { program: [], image: null, cache: null };
+const usbPath = '/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2:1.0/host6/target6:0:0/6:0:0:';
+
+interface Recording {
+  readonly lsblk?: unknown;
+  readonly sysfs?: Record<string, Record<string, string>>;
+  readonly sysfsFiles?: Record<string, string>;
+  readonly mountinfo?: string[];
+  readonly swaps?: string[];
+}
+
+/** A stick with two partitions, as sysfs alone shows it. */
+const stick: Record<string, Record<string, string>> = {
+  sdb: {
+    path: `${usbPath}0/block/sdb`,
+    dev: '8:16',
+    size: '62333952',
+    ro: '0',
+    removable: '1',
+    diskseq: '42',
+    'queue/logical_block_size': '512',
+    'device/vendor': 'Generic ',
+    'device/model': 'MassStorageClass',
+    'device/type': '0',
+  },
+  sdb1: { path: `${usbPath}0/block/sdb/sdb1`, dev: '8:17', size: '524288', partition: '1' },
+  sdb2: { path: `${usbPath}0/block/sdb/sdb2`, dev: '8:18', size: '61800000', partition: '2' },
+};
+const stickFiles = {
+  '/devices/pci0000:00/0000:00:14.0/usb1/1-2/idVendor': '05e3',
+  '/devices/pci0000:00/0000:00:14.0/usb1/1-2/serial': '000000001532',
+};
+
+async function scan(
+  recording: Recording,
+  options: ScanOptions = nothingKept,
+  machine: Partial<LinuxMachine> = {},
+): Promise<Drive[]> {
+  const roots = layOut(
+    {
+      platform: 'linux',
+      machine: 'test',
+      source: 'test',
+      transcribed: 'test',
+      expected: {},
+      lsblk: null,
+      sysfs: recording.sysfs ?? stick,
+      sysfsFiles: recording.sysfsFiles ?? stickFiles,
+      mountinfo: recording.mountinfo ?? [],
+      swaps: recording.swaps ?? [],
+    },
+    root,
+  );
+  const printed = recording.lsblk === undefined ? null : JSON.stringify(recording.lsblk);
+  return scanLinux(options, {
+    ...roots,
+    runTool: () => Promise.resolve(printed),
+    realPath: (path) => Promise.resolve(path),
+    usedSpace: () => Promise.resolve(1000),
+    ...machine,
+  });
+}
+
+async function usesOf(recording: Recording, options?: ScanOptions): Promise<readonly DriveUse[]> {
+  const drives = await scan(recording, options);
+  return drives.flatMap(({ uses }) => uses);
+}
+
+describe('without lsblk', () => {
+  it('a drive is read from sysfs alone', async () => {
+    expect(await scan({ mountinfo: ['1 1 8:17 / /media/u/BOOT rw - vfat /dev/sdb1 rw'] })).toEqual([
+      {
+        path: '/dev/sdb',
+        name: 'sdb',
+        label: 'Generic MassStorageClass',
+        serial: '000000001532',
+        wwn: null,
+        sequence: 42,
+        slot: 'pci-0000:00:14.0-usb-0:2:1.0-scsi-0:0:0:0',
+        cardId: null,
+        size: 31_914_983_424,
+        logicalBlockSize: 512,
+        bus: 'usb',
+        removable: true,
+        readOnly: false,
+        hasMedium: true,
+        virtual: false,
+        partitions: [
+          {
+            name: 'sdb1',
+            label: null,
+            fileSystem: null,
+            size: 268_435_456,
+            used: 1000,
+            mounts: [{ path: '/media/u/BOOT', automounted: true }],
+          },
+          {
+            name: 'sdb2',
+            label: null,
+            fileSystem: null,
+            size: 31_641_600_000,
+            used: null,
+            mounts: [],
+          },
+        ],
+        uses: [],
+        openedBy: [],
+        unfinished: false,
+      },
+    ]);
+  });
+
+  it('and without sysfs there is no list', async () => {
+    const thrown: unknown = await scan({ sysfs: {}, sysfsFiles: {} }).catch(
+      (error: unknown) => error,
+    );
+    expect(failureOf(thrown).code).toBe('drive-list-unavailable');
+  });
+
+  it('the slots of one reader keep apart', async () => {
+    const sysfs = Object.fromEntries(
+      ['sdb', 'sdc'].map((name, lun) => [
+        name,
+        { path: `${usbPath}${String(lun)}/block/${name}`, size: '0', removable: '1' },
+      ]),
+    );
+    const drives = await scan({ sysfs });
+    expect(drives.map(({ slot }) => slot)).toEqual([
+      'pci-0000:00:14.0-usb-0:2:1.0-scsi-0:0:0:0',
+      'pci-0000:00:14.0-usb-0:2:1.0-scsi-0:0:0:1',
+    ]);
+    expect(drives.map(({ hasMedium }) => hasMedium)).toEqual([false, false]);
+    expect(new Set(drives.map(({ serial }) => serial))).toEqual(new Set(['000000001532']));
+  });
+});
+
+describe('a dead device', () => {
+  it('does not hold the scan: its file system never says how full it is', async () => {
+    const drives = await scan(
+      { mountinfo: ['1 1 8:17 / /media/u/BOOT rw - vfat /dev/sdb1 rw'] },
+      nothingKept,
+      { usedSpace: () => new Promise(() => undefined) },
+    );
+    expect(drives[0]?.partitions[0]?.used).toBeNull();
+  });
+});
+
+describe('the files of the program, the image and the cache', () => {
+  const options: ScanOptions = {
+    program: ['/opt/boxwright/boxwright.mjs'],
+    image: '/data/pi.img.xz',
+    cache: '/home/u/.cache/boxwright',
+  };
+  const through = ['sdb2'];
+  const everything: DriveUse[] = [
+    { kind: 'program', what: '/opt/boxwright/boxwright.mjs', through },
+    { kind: 'image', what: '/data/pi.img.xz', through },
+    { kind: 'cache', what: '/home/u/.cache/boxwright', through },
+  ];
+
+  it.each([
+    ['ext4', ['1 1 8:18 / / rw - ext4 /dev/root rw']],
+    ['btrfs, with an anonymous device number', ['1 1 0:25 /@ / rw - btrfs /dev/sdb2 rw,subvol=/@']],
+    [
+      'an overlay',
+      [
+        '1 1 8:18 / /lower rw - ext4 /dev/sdb2 rw',
+        '2 1 0:30 / / rw - overlay overlay rw,lowerdir=/lower/a:/lower/b,upperdir=/run/up',
+        '3 1 0:31 / /run rw - tmpfs tmpfs rw',
+      ],
+    ],
+  ])('are found on %s', async (_, mountinfo) => {
+    const uses = await usesOf({ mountinfo }, options);
+    expect(uses).toEqual(expect.arrayContaining(everything));
+  });
+
+  it('are found on every member of a btrfs of several', async () => {
+    const sysfs = {
+      ...stick,
+      sdc: { path: `${usbPath}1/block/sdc`, size: '62333952', dev: '8:32' },
+    };
+    const sysfsFiles = {
+      ...stickFiles,
+      '/fs/btrfs/4a2fc3ef/devices/sdb2/size': '1',
+      '/fs/btrfs/4a2fc3ef/devices/sdc/size': '1',
+    };
+    const mountinfo = ['1 1 0:25 / / rw - btrfs /dev/root rw'];
+    const drives = await scan({ sysfs, sysfsFiles, mountinfo }, options);
+    for (const drive of drives) {
+      expect(drive.uses.map(({ kind }) => kind)).toEqual(['root', 'program', 'image', 'cache']);
+    }
+  });
+
+  it('that are not there yet count for the folder they will lie in', async () => {
+    const machine = {
+      realPath: (path: string) => Promise.resolve(path.startsWith('/home/u/.cache') ? null : path),
+    };
+    const mountinfo = ['1 1 8:17 / /home/u rw - ext4 /dev/sdb1 rw'];
+    const [drive] = await scan({ mountinfo }, { ...options, program: [], image: null }, machine);
+    expect(drive?.uses).toContainEqual({
+      kind: 'cache',
+      what: '/home/u/.cache/boxwright',
+      through: ['sdb1'],
+    });
+  });
+
+  it('elsewhere are no use of the drive', async () => {
+    const mountinfo = [
+      '1 1 0:3 / / rw - tmpfs tmpfs rw',
+      '1 1 8:18 / /media/u/x rw - ext4 /dev/sdb2 rw',
+    ];
+    expect(await usesOf({ mountinfo }, options)).toEqual([]);
+  });
+});
+
+describe('what the system needs', () => {
+  const stack = {
+    ...stick,
+    md0: { path: '/devices/virtual/block/md0', dev: '9:0', size: '1000', 'slaves/sdb2/x': '' },
+    'dm-0': {
+      path: '/devices/virtual/block/dm-0',
+      dev: '254:0',
+      size: '1000',
+      'dm/name': 'vg-swap',
+      'slaves/md0/x': '',
+    },
+  };
+
+  it('is followed through RAID and LVM by the links of the kernel', async () => {
+    expect(
+      await usesOf({
+        sysfs: stack,
+        mountinfo: ['1 1 9:0 / /boot rw - ext4 /dev/md0 rw'],
+        swaps: ['/dev/dm-0 partition 1 0 -2'],
+      }),
+    ).toEqual([
+      { kind: 'boot', what: '/boot', through: ['sdb2', 'md0'] },
+      { kind: 'swap', what: '/dev/dm-0', through: ['sdb2', 'md0', 'vg-swap'] },
+    ]);
+  });
+
+  it('ends where devices lie on each other in a ring', async () => {
+    const ring = {
+      ...stick,
+      'dm-0': {
+        path: '/devices/virtual/block/dm-0',
+        dev: '254:0',
+        size: '1',
+        'slaves/dm-1/x': '',
+        'slaves/sdb1/x': '',
+      },
+      'dm-1': { path: '/devices/virtual/block/dm-1', dev: '254:1', size: '1', 'slaves/dm-0/x': '' },
+    };
+    const mountinfo = ['1 1 254:1 / / rw - ext4 /dev/dm-1 rw'];
+    expect(await usesOf({ sysfs: ring, mountinfo })).toEqual([
+      { kind: 'root', what: '/', through: ['sdb1', 'dm-0', 'dm-1'] },
+    ]);
+  });
+
+  it('includes a swap file', async () => {
+    const mountinfo = ['1 1 8:17 / /media/u/x rw - ext4 /dev/sdb1 rw'];
+    const swaps = ['/media/u/x/swap\\040file file 1 0 -2'];
+    expect(await usesOf({ mountinfo, swaps })).toEqual([
+      { kind: 'swap', what: '/media/u/x/swap file', through: ['sdb1'] },
+    ]);
+  });
+
+  it('includes what a mounted image file in it carries', async () => {
+    const sysfs = {
+      ...stick,
+      loop3: {
+        path: '/devices/virtual/block/loop3',
+        dev: '7:3',
+        size: '1000',
+        'loop/backing_file': '/media/u/x/root.img',
+      },
+    };
+    const mountinfo = [
+      '1 1 8:17 / /media/u/x rw - ext4 /dev/sdb1 rw',
+      '2 1 7:3 / /usr rw - ext4 /dev/loop3 rw',
+    ];
+    const [loop, drive] = await scan({ sysfs, mountinfo });
+    expect(loop?.uses).toEqual([{ kind: 'system', what: '/usr', through: [] }]);
+    expect(drive?.uses).toEqual([{ kind: 'system', what: '/usr', through: ['sdb1', 'loop3'] }]);
+    expect(drive?.openedBy).toEqual(['loop3']);
+  });
+
+  it.each([
+    ['/', 'root'],
+    ['/boot', 'boot'],
+    ['/boot/efi', 'boot'],
+    ['/boot2', 'boot'],
+    ['/efi', 'boot'],
+    ['/usr/local', 'system'],
+    ['/var/lib/docker', 'system'],
+    ['/home', 'system'],
+    ['/home/pi', 'system'],
+    ['/etc/hosts', 'system'],
+    ['/home/pi/mnt/card', null],
+    ['/mnt', null],
+    ['/mnt/data', null],
+    ['/media/pi/BOOT', null],
+    ['/run/media/pi/boot', null],
+    ['/var/mnt/x', null],
+    ['/usrlocal', null],
+    ['/efi2', null],
+  ])('%s: %s', (path, kind) => {
+    expect(useOfMount(path)).toBe(kind);
+  });
+
+  it.each([
+    ['/media/u/BOOT', true],
+    ['/run/media/u/BOOT', true],
+    ['/media/usb1', true],
+    ['/media', false],
+    ['/run/media', false],
+    ['/mnt/data', false],
+    ['/mnt/media/x', false],
+  ])('%s is mounted by a desktop: %s', (path, automounted) => {
+    expect(isAutomounted(path)).toBe(automounted);
+  });
+});
+
+describe('open files', () => {
+  function holds(process: string, program: string, links: Record<string, string>): void {
+    const folder = join(root, 'proc', process);
+    mkdirSync(join(folder, 'fd'), { recursive: true });
+    writeFileSync(join(folder, 'comm'), `${program}\n`);
+    for (const [name, target] of Object.entries(links)) symlinkSync(target, join(folder, name));
+  }
+
+  it('name the programs, once each, and not this one', async () => {
+    holds('10', 'vlc\u202e', { 'fd/3': '/media/u/BOOT/film', 'fd/4': '/media/u/BOOT/film2' });
+    holds('11', 'bash', { cwd: '/media/u/BOOT' });
+    holds('12', 'dd', { 'fd/1': '/dev/sdb' });
+    holds('13', 'other', { 'fd/1': '/media/u/BOOTH/x', cwd: '/', exe: '/usr/bin/other' });
+    holds('14', '(udev-worker)', { 'fd/9': '/dev/sdb' });
+    holds(String(process.pid), 'self', { cwd: '/media/u/BOOT' });
+    const [drive] = await scan({ mountinfo: ['1 1 8:17 / /media/u/BOOT rw - vfat /dev/sdb1 rw'] });
+    expect(drive?.openedBy).toEqual(['bash', 'dd', 'vlc']);
+  });
+});
+
+describe('an unfinished card', () => {
+  it('shows as a swap area with the label of the marker, and as empty', async () => {
+    const listed = { name: 'sdb', type: 'disk', size: 1e9, fstype: 'swap', label: 'BW-UNFINISHED' };
+    const { sdb = {} } = stick;
+    const [drive] = await scan({ sysfs: { sdb }, lsblk: { blockdevices: [listed] } });
+    expect(drive).toMatchObject({ unfinished: true, partitions: [] });
+  });
+
+  it.each([
+    { fstype: 'ext4', label: 'BW-UNFINISHED' },
+    { fstype: 'swap', label: 'swap' },
+  ])('is none with %j', async (content) => {
+    const listed = { name: 'sdb', type: 'disk', size: 1e9, ...content };
+    const [drive] = await scan({ lsblk: { blockdevices: [listed] } });
+    expect(drive?.unfinished).toBe(false);
+  });
+});
+
+describe('slots', () => {
+  it.each([
+    [
+      '/devices/platform/scb/fd500000.pcie/pci0000:00/0000:00:00.0/0000:01:00.0/usb1/1-1/1-1.3/1-1.3:1.0/host0/target0:0:0/0:0:0:0/block/sda',
+      'pci-0000:01:00.0-usb-0:1.3:1.0-scsi-0:0:0:0',
+    ],
+    [
+      '/devices/platform/soc/3f980000.usb/usb1/1-1/1-1.2/1-1.2:1.0/host1/target1:0:0/1:0:0:2/block/sdc',
+      'platform-3f980000.usb-usb-0:1.2:1.0-scsi-0:0:0:2',
+    ],
+    [
+      '/devices/pci0000:00/0000:00:1c.0/0000:03:00.0/rtsx_pci_sdmmc.0/mmc_host/mmc0/mmc0:aaaa/block/mmcblk0',
+      'pci-0000:03:00.0',
+    ],
+    [
+      '/devices/platform/emmc2bus/fe340000.mmc/mmc_host/mmc0/mmc0:1/block/mmcblk0',
+      'platform-fe340000.mmc',
+    ],
+    ['/devices/virtual/block/loop0', null],
+  ])('%s', (path, slot) => {
+    expect(slotOf(path)).toBe(slot);
+  });
+});
