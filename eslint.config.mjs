@@ -35,6 +35,7 @@ const processWrappers = [
   'src-services/ChildProgram.ts',
   'src-writer/supervisor/EngineProcess.ts',
   'src-writer/supervisor/SystemTool.ts',
+  'src-writer/supervisor/windows/DiskAgent.ts',
 ];
 
 export default defineConfig(

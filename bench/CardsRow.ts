@@ -71,6 +71,7 @@ async function compareCards(
     ],
     measures: turns.map(({ name }) => ({
       contestant: name,
+      isPeer: false,
       reason: null,
       trials: trials.get(name) ?? [],
     })),

@@ -57,7 +57,7 @@ async function measureFormats(
       command: () => productCommand(image[format], devices.paths),
     };
     const trials = (await takeTurns({ ...bench, repetitions: 1 }, [turn])).get(name) ?? [];
-    found.push({ format, measure: { contestant: name, reason: null, trials } });
+    found.push({ format, measure: { contestant: name, isPeer: false, reason: null, trials } });
   }
   return found;
 }

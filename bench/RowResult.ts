@@ -13,6 +13,8 @@ export interface Finding {
 /** All runs of one contestant. */
 export interface Measure {
   readonly contestant: string;
+  /** Not this product: its failures are told and are no error of the run. */
+  readonly isPeer: boolean;
   /** Why it could not take part, or null. */
   readonly reason: string | null;
   readonly trials: readonly Trial[];

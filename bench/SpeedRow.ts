@@ -35,6 +35,7 @@ export function speedRow(format: Format, targets: Targets): Row {
       });
       const measures = contestants.map(({ name, reason }) => ({
         contestant: name,
+        isPeer: name !== product.name,
         reason,
         trials: trials.get(name) ?? [],
       }));

@@ -127,7 +127,17 @@ async function main(): Promise<void> {
   process.stdout.write(reportText(results, repetitions));
   const path = await saveReport(RESULTS, results, repetitions);
   tell(`saved as ${path}`);
-  if (options.record && options.rows.length === ROWS.length) await copyFile(path, LAST_GOOD);
+  const failed = results.some(({ measures }) =>
+    measures.some(
+      ({ isPeer, trials }) => !isPeer && trials.some(({ failure }) => failure !== null),
+    ),
+  );
+  if (failed) {
+    tell('Boxwright failed in a run above');
+    process.exitCode = 1;
+  }
+  const isWhole = options.rows.length === ROWS.length && deviceKinds.length === 2 && !alone;
+  if (options.record && isWhole && !failed) await copyFile(path, LAST_GOOD);
 }
 
 await main();

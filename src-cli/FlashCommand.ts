@@ -1,7 +1,9 @@
 import { exitCodeOfJob, exitCodes } from '../src-core/ExitCode.ts';
 import type { ExitCode } from '../src-core/ExitCode.ts';
 import type { FlashJob } from '../src-core/FlashJob.ts';
+import { cardName } from '../src-core/FlashPlan.ts';
 import type { PlannedCard } from '../src-core/FlashPlan.ts';
+import { plainText } from '../src-core/PlainText.ts';
 import { prepareFlash } from '../src-services/FlashPreparation.ts';
 import type { FlashRequest, PreparedFlash } from '../src-services/FlashPreparation.ts';
 import { FlashRun } from '../src-services/FlashRun.ts';
@@ -117,11 +119,10 @@ function reportJob({ jobId, action }: FlashJob, prepared: PreparedFlash, program
 
 function namesOf(cards: readonly PlannedCard[], { words }: Program): Map<string, string> {
   return new Map(
-    cards.map(({ cardId, choice }) => {
-      if (choice.kind === 'practice') return [cardId, words.say('card.practice')];
-      const { path, label } = choice.drive;
-      return [cardId, words.say('card.drive', { path, label })];
-    }),
+    cards.map(({ cardId, choice }) => [
+      cardId,
+      choice.kind === 'practice' ? words.say('card.practice') : plainText(cardName(choice)),
+    ]),
   );
 }
 

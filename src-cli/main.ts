@@ -1,24 +1,20 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import packageFile from '../package.json' with { type: 'json' };
-import { exitCodeOfFailure, exitCodes } from '../src-core/ExitCode.ts';
+import { exitCodes } from '../src-core/ExitCode.ts';
 import type { ExitCode } from '../src-core/ExitCode.ts';
-import { failureOf } from '../src-core/Failure.ts';
-import { plainText } from '../src-core/PlainText.ts';
+import { FailureError } from '../src-core/Failure.ts';
 import { systemElevation } from '../src-services/Elevation.ts';
 import { WriterClient } from '../src-services/WriterClient.ts';
 import { Words } from '../src-words/Words.ts';
 import { runCommandLine } from './CommandLine.ts';
 import { Interruption } from './Interruption.ts';
-import { tellRefusals } from './Problems.ts';
+import { tellFault, tellRefusals } from './Problems.ts';
 import type { Program } from './Program.ts';
 import { Terminal } from './Terminal.ts';
 
 /** The writer may take this long to end before nobody waits for it any more, in milliseconds. */
 const WRITER_END_MS = 950;
-
-/** Of a stack trace, in code points. */
-const LONGEST_LINE = 400;
 
 /** Shows the cursor that a progress bar may have hidden (DEC private mode 25). */
 const SHOW_CURSOR = '\u001b[?25h';
@@ -33,29 +29,28 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   const { stdin, stdout, stderr } = process;
   const terminal = new Terminal({ stdin, stdout, stderr }, process.env);
   const words = new Words('en');
-  const interruption = new Interruption(() => {
+  const json = args.includes('--json');
+  const endAtOnce = (exitCode: ExitCode): never => {
     if (terminal.canDraw) terminal.write(SHOW_CURSOR);
-    process.exit(exitCodes.cancelled);
+    // The writer ends with its standard input, which is this process.
+    process.exit(exitCode);
+  };
+  process.on('uncaughtException', (thrown) => {
+    endAtOnce(tellFault(thrown, json, { terminal, words }));
   });
+  const interruption = new Interruption(() => endAtOnce(exitCodes.cancelled));
   const writer = new WriterClient(writerFolder(), systemElevation);
   const program: Program = { terminal, words, interruption, writer };
   const exitCode = await runCommandLine(args, packageFile.version, program).catch(
-    (thrown: unknown) => tellEndByFailure(thrown, args, program),
+    (thrown: unknown) =>
+      thrown instanceof FailureError && thrown.failure.code !== 'internal'
+        ? tellRefusals([thrown.failure], json, program)
+        : tellFault(thrown, json, program),
   );
   const patience = new Promise((resolve) => setTimeout(resolve, WRITER_END_MS));
   await Promise.race([writer.close(), patience]);
   await terminal.drained();
   return exitCode;
-}
-
-/** A failure outside of any job. What nobody foresaw also shows where it happened. */
-function tellEndByFailure(thrown: unknown, args: readonly string[], program: Program): ExitCode {
-  const failure = failureOf(thrown);
-  if (exitCodeOfFailure(failure) === exitCodes.internal && thrown instanceof Error) {
-    const stack = (thrown.stack ?? thrown.message).split('\n');
-    for (const line of stack) program.terminal.notice(plainText(line, LONGEST_LINE));
-  }
-  return tellRefusals([failure], args.includes('--json'), program);
 }
 
 process.exit(await main(process.argv.slice(2)));

@@ -134,6 +134,8 @@ export const cliJsonSchema = z.discriminatedUnion('type', [
   }),
   /** Everything that stood against the command; nothing was touched. */
   z.strictObject({ v: version, type: z.literal('refused'), problems: z.array(problem).min(1) }),
+  /** A fault of the program: cards that were being written are unfinished. */
+  z.strictObject({ v: version, type: z.literal('fault'), problem }),
   result,
 ]);
 

@@ -39,6 +39,7 @@ export const failureFacts = {
   'drive-not-whole': ['drive'],
   'drive-is-a-file': ['path'],
   'drive-list-unavailable': ['detail'],
+  'practice-card-missing': ['path'],
   'practice-card-not-a-file': ['path'],
   'practice-card-unwritable': ['path', 'cause'],
   // Permission

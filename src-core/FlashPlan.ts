@@ -65,7 +65,9 @@ export function planFlash(draft: FlashDraft): FlashPlan {
 
 /** As a person tells cards apart: "/dev/sdb (Generic MassStorageClass)", or the path of a practice card. */
 export function cardName(choice: CardChoice): string {
-  return choice.kind === 'practice' ? choice.path : `${choice.drive.path} (${choice.drive.label})`;
+  if (choice.kind === 'practice') return choice.path;
+  const { path, label, name } = choice.drive;
+  return label === name ? path : `${path} (${label})`;
 }
 
 /** What may be repeated only once in a job, and what may not stand beside each other. */

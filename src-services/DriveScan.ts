@@ -1,4 +1,3 @@
-import { realpathSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +5,7 @@ import type { Drive } from '../src-core/Drive.ts';
 import { classifyDrive } from '../src-core/DriveVerdict.ts';
 import type { DriveVerdict } from '../src-core/DriveVerdict.ts';
 import { fail } from '../src-core/Failure.ts';
+import { resolveDriveArgument } from '../src-drives/DriveArgument.ts';
 import { scanDrives } from '../src-drives/scanDrives.ts';
 
 export interface JudgedDrive {
@@ -35,49 +35,13 @@ export async function judgedDrives(request: ScanRequest): Promise<JudgedDrive[]>
  * @throws FailureError drive-not-found, drive-ambiguous, drive-not-whole, drive-is-a-file
  */
 export function findDrive(drives: readonly JudgedDrive[], named: string): JudgedDrive {
-  const serial = /^serial:(.*)$/s.exec(named)?.[1];
-  if (serial !== undefined) {
-    return onlyOne(
-      named,
-      drives.filter(({ drive }) => drive.serial === serial),
-    );
-  }
-  const device = realPath(named);
-  const found = drives.find(({ drive }) => samePath(drive.path, device));
-  if (found !== undefined) return found;
-  const isPartition = drives.some(({ drive }) =>
-    drive.partitions.some(({ name }) =>
-      samePath(path.join(path.dirname(drive.path), name), device),
-    ),
+  const found = resolveDriveArgument(
+    named,
+    drives.map(({ drive }) => drive),
   );
-  if (isPartition) throw fail('drive-not-whole', { drive: named });
-  if (statSync(device, { throwIfNoEntry: false })?.isFile() === true) {
-    throw fail('drive-is-a-file', { path: named });
-  }
-  throw fail('drive-not-found', { drive: named });
-}
-
-function onlyOne(named: string, found: readonly JudgedDrive[]): JudgedDrive {
-  const [only, ...others] = found;
-  if (only === undefined) throw fail('drive-not-found', { drive: named });
-  if (others.length > 0) {
-    const matches = found.map(({ drive }) => drive.path).join(', ');
-    throw fail('drive-ambiguous', { drive: named, matches });
-  }
-  return only;
-}
-
-function realPath(named: string): string {
-  try {
-    return realpathSync(named);
-  } catch {
-    // What does not exist as a file may still be the name of a drive, as \\.\PhysicalDrive2 is.
-    return named;
-  }
-}
-
-function samePath(one: string, other: string): boolean {
-  return process.platform === 'win32' ? one.toLowerCase() === other.toLowerCase() : one === other;
+  const judged = drives.find(({ drive }) => drive === found);
+  if (judged === undefined) throw fail('drive-not-found', { drive: named });
+  return judged;
 }
 
 /** Where this user's data of the program lie: the XDG base directories, or what stands for them. */

@@ -2,6 +2,8 @@ import type { Readable, Writable } from 'node:stream';
 import { fail } from '../src-core/Failure.ts';
 import type { Failure } from '../src-core/Failure.ts';
 import { LinuxElevation } from './LinuxElevation.ts';
+import { MacosElevation } from './MacosElevation.ts';
+import { WindowsElevation } from './WindowsElevation.ts';
 
 /** How a started program ended, and what it or the tool that started it said on its way. */
 export interface ProgramEnding {
@@ -42,5 +44,7 @@ export interface Elevation {
 /** @throws FailureError permission-tool-missing on a system without an implementation */
 export function systemElevation(): Elevation {
   if (process.platform === 'linux') return new LinuxElevation();
+  if (process.platform === 'darwin') return new MacosElevation();
+  if (process.platform === 'win32') return new WindowsElevation();
   throw fail('permission-tool-missing', { tools: process.platform });
 }

@@ -87,9 +87,7 @@ function chooseCard(
   const practice = practicePath(named);
   if (practice === null) return [{ kind: 'drive', ...findDrive(drives, named) }];
   if (action === 'verify') return [existingPracticeCard(practice)];
-  if (image === null) return [];
-  const { path: file, fileSize } = image.order;
-  return [choosePracticeCard(practice, { path: file, size: image.size, fileSize })];
+  return image === null ? [] : [choosePracticeCard(practice, image)];
 }
 
 type Attempt<Value> =

@@ -3,6 +3,8 @@ import type { DriveOrder } from '../src-contract/WriterWire.ts';
 import type { ImageFormat } from '../src-core/FlashEvent.ts';
 import { readBmap } from '../src-image/blockmap/Bmap.ts';
 import { requireImageSize } from '../src-image/blockmap/BmapMapper.ts';
+import { surveyRawImage } from '../src-image/blockmap/ExtSurvey.ts';
+import { openImage, type ImageIdentity } from '../src-image/FileImage.ts';
 import { inspectImage } from '../src-image/ImageInspection.ts';
 
 /** What was asked for about an image; paths as a person gave them. */
@@ -26,7 +28,7 @@ export interface PreparedImage {
 
 /**
  * Finds out all that can be found out of an image and its block map without decoding it.
- * @throws FailureError image-*, block-map-*
+ * @throws FailureError image-*, block-map-*, used-blocks-unavailable
  */
 export async function prepareImage(request: ImageRequest): Promise<PreparedImage> {
   const file = path.resolve(request.image);
@@ -40,7 +42,18 @@ export async function prepareImage(request: ImageRequest): Promise<PreparedImage
     const map = readBmap(blockMap.path);
     if (size !== null) requireImageSize(map, size);
   }
+  if (blockMap?.kind === 'used-blocks' && plan.format === 'raw') survey(file, identity);
   const { size: fileSize, modified } = identity;
   const order = { path: file, fileSize, modified, expectedSha256, blockMap, forceRaw };
   return { format: plan.format, size, leastSize, order };
+}
+
+/** A raw image tells before anything is asked whether its file systems allow `--used-blocks`. */
+function survey(file: string, identity: ImageIdentity): void {
+  const image = openImage(file, identity);
+  try {
+    surveyRawImage(image);
+  } finally {
+    image.close();
+  }
 }

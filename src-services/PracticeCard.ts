@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fail } from '../src-core/Failure.ts';
 import type { PracticeChoice } from '../src-core/FlashPlan.ts';
 import { dataFolder } from './DriveScan.ts';
+import type { PreparedImage } from './ImagePreparation.ts';
 
 const MIB = 1024 * 1024;
 
@@ -26,20 +27,18 @@ function defaultPath(): string {
 
 /**
  * Looks whether a plain file can play the card, and makes the folder of the default one.
- * @param image bytes of the image (null while unknown) and of its file, and the file itself
+ * @param file an absolute path
  * @throws FailureError practice-card-not-a-file, practice-card-unwritable, drive-refused
  */
-export function choosePracticeCard(
-  file: string,
-  image: { readonly path: string; readonly size: number | null; readonly fileSize: number },
-): PracticeChoice {
+export function choosePracticeCard(file: string, image: PreparedImage): PracticeChoice {
+  const { path: source, fileSize } = image.order;
   if (file === defaultPath()) makeFolder(path.dirname(file));
   const existing = plainFile(file);
-  if (existing !== null && isSame(existing, statSync(image.path))) {
-    throw fail('drive-refused', { drive: file, reasons: `holds-image: ${image.path}` });
+  if (existing !== null && isSame(existing, statSync(source))) {
+    throw fail('drive-refused', { drive: file, reasons: `holds-image: ${source}` });
   }
   checkWritable(existing === null ? path.dirname(file) : file, file);
-  const needed = image.size ?? image.fileSize * MOST_EXPANSION;
+  const needed = image.size ?? Math.max(image.leastSize, fileSize * MOST_EXPANSION);
   const size = Math.max(PRACTICE_CARD_BYTES, Math.ceil(needed / MIB) * MIB);
   const holdsForeignFile = existing !== null && existing.size > 0 && file !== defaultPath();
   return { kind: 'practice', path: file, size, holdsForeignFile };
@@ -47,19 +46,27 @@ export function choosePracticeCard(
 
 /**
  * A practice card that is there already, for comparing and looking.
- * @throws FailureError drive-not-found, practice-card-not-a-file
+ * @throws FailureError practice-card-missing, practice-card-not-a-file, practice-card-unwritable
  */
 export function existingPracticeCard(file: string): PracticeChoice {
   const existing = plainFile(file);
-  if (existing === null) throw fail('drive-not-found', { drive: file });
+  if (existing === null) throw fail('practice-card-missing', { path: file });
   return { kind: 'practice', path: file, size: existing.size, holdsForeignFile: false };
 }
 
 function plainFile(file: string): Stats | null {
-  const existing = lstatSync(file, { throwIfNoEntry: false });
+  const existing = lookAt(file);
   if (existing === undefined) return null;
   if (!existing.isFile()) throw fail('practice-card-not-a-file', { path: file });
   return existing;
+}
+
+function lookAt(file: string): Stats | undefined {
+  try {
+    return lstatSync(file, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw unwritable(file, cause);
+  }
 }
 
 function isSame(one: Stats, other: Stats): boolean {

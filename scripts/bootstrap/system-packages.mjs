@@ -35,7 +35,7 @@ const packagesByNeed = {
     zip: 'zip',
     zstd: 'zstd',
   },
-  guest: { 'qemu-system-x86': 'qemu-system-x86_64' },
+  guest: { mmdebstrap: 'mmdebstrap', 'qemu-system-x86': 'qemu-system-x86_64' },
   bench: { mmdebstrap: 'mmdebstrap' },
 };
 
@@ -55,7 +55,7 @@ function isThere(proof) {
  */
 export function missingPackages(needs, there = isThere) {
   const wanted = needs.flatMap((need) => Object.entries(packagesByNeed[need]));
-  return wanted.filter(([, proof]) => !there(proof)).map(([name]) => name);
+  return [...new Set(wanted.filter(([, proof]) => !there(proof)).map(([name]) => name))];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { checkout } from '../bootstrap/checkout.mjs';
@@ -61,7 +61,7 @@ export async function runProgram(
   return { code, output: said + complained };
 }
 
-/** Every file that is, or is about to be, under version control; links are left out. */
+/** Every file that is, or is about to be, under version control. */
 export async function trackedFiles(): Promise<string[]> {
   const { code, output } = await runProgram('git', [
     'ls-files',
@@ -71,5 +71,5 @@ export async function trackedFiles(): Promise<string[]> {
     '-z',
   ]);
   if (code !== 0) throw new Error(`git ls-files: ${output}`);
-  return output.split('\0').filter((file) => file !== '');
+  return output.split('\0').filter((file) => file !== '' && existsSync(path.join(checkout, file)));
 }

@@ -9,6 +9,8 @@ export interface LockedPackage {
   readonly dev?: boolean;
   /** The same, for what an optional package of the product would also take. */
   readonly devOptional?: boolean;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 export interface Lock {

@@ -14,7 +14,7 @@ export const folders: Readonly<Record<string, Folder>> = {
   'src-contract': { mayImport: ['src-core'], packages: ['zod'] },
   'src-words': { mayImport: ['src-core'], packages: ['i18next'] },
   'src-drives': { mayImport: ['src-core'], packages: [] },
-  'src-image': { mayImport: ['src-core'], packages: ['node-liblzma', 'saxes', 'yauzl'] },
+  'src-image': { mayImport: ['src-core'], packages: ['node-liblzma', 'saxes'] },
   'src-services': {
     mayImport: ['src-core', 'src-contract', 'src-drives', 'src-image'],
     packages: [],

@@ -1,12 +1,12 @@
 import { globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { ownershipProblems } from './architecture.ts';
+import { folders, ownershipProblems } from './architecture.ts';
 import { checkout, readText, runNode, trackedFiles } from './Checkout.ts';
 import { importDiagram, withDiagram } from './diagram.ts';
 import { importGraph, importProblems } from './imports.ts';
 import { licenceProblems, thirdPartyNotices } from './licences.ts';
 import { readLock } from './Lock.ts';
-import { fileProblems, lockProblems, readmeProblems } from './texts.ts';
+import { fileProblems, folderProblems, lockProblems } from './texts.ts';
 
 /** One thing that `npm run check` looks at. */
 export interface Check {
@@ -85,8 +85,8 @@ export function allChecks(): Check[] {
       problems: async () => fileProblems(await trackedFiles()),
     },
     {
-      name: 'folder guides',
-      problems: async () => readmeProblems(await trackedFiles(), readText),
+      name: 'folders',
+      problems: async () => folderProblems(await trackedFiles(), Object.keys(folders), readText),
     },
   ];
 }

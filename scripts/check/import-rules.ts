@@ -37,12 +37,6 @@ export const forbidden: IForbiddenRuleType[] = [
   ...folderRules,
   ...packageRules,
   {
-    name: 'every src-* folder has a row',
-    severity: 'error',
-    from: { path: '^src-', pathNot: anyOf(Object.keys(folders)) },
-    to: {},
-  },
-  {
     name: 'the supervisor stays away from image bytes',
     severity: 'error',
     from: { path: '^src-writer/supervisor/' },

@@ -38,25 +38,53 @@ export function fileProblems(files: readonly string[]): string[] {
   });
 }
 
-/** The lock file must not say where a package is to be fetched from. */
+/**
+ * The lock file must not say where a package is to be fetched from, and must have every package
+ * that another one names: `npm ci` refuses a lock file with a gap, also one for another platform.
+ */
 export function lockProblems(lock: Lock): string[] {
-  return lockedPackages(lock)
-    .filter(([, { resolved }]) => resolved !== undefined)
-    .map(([folder]) => `package-lock.json says where to fetch ${packageName(folder)} from`);
+  const packages = lockedPackages(lock);
+  const names = new Set(packages.map(([folder]) => packageName(folder)));
+  return packages.flatMap(([folder, { resolved, dependencies, optionalDependencies }]) => {
+    const wanted = Object.keys({ ...dependencies, ...optionalDependencies });
+    const name = packageName(folder);
+    return [
+      ...(resolved === undefined ? [] : [`package-lock.json says where to fetch ${name} from`]),
+      ...wanted
+        .filter((each) => !names.has(each))
+        .map((each) => `package-lock.json lacks ${each}, which ${name} names`),
+    ];
+  });
 }
 
 /** Lines that the README of a src-* folder may have. */
 const README_LINES = { least: 10, most: 20 };
 
-/** Each src-* folder among the files needs a README of a readable length. */
-export function readmeProblems(files: readonly string[], read: (file: string) => string): string[] {
+/**
+ * Each src-* folder among the files needs a row in the table of folders, a tsconfig that says what
+ * it may know, and a README of a readable length.
+ */
+export function folderProblems(
+  files: readonly string[],
+  rows: readonly string[],
+  read: (file: string) => string,
+): string[] {
   const folders = new Set(files.flatMap((file) => /^(src-[^/]+)\//.exec(file)?.[1] ?? []));
   return [...folders].flatMap((folder) => {
-    const file = `${folder}/README.md`;
-    if (!files.includes(file)) return [`${folder} has no README.md`];
-    const lines = read(file).trimEnd().split('\n').length;
-    const { least, most } = README_LINES;
-    if (lines >= least && lines <= most) return [];
-    return [`${file} has ${String(lines)} lines, not ${String(least)} to ${String(most)}`];
+    const wanted = ['README.md', 'tsconfig.json'].filter(
+      (name) => !files.includes(`${folder}/${name}`),
+    );
+    return [
+      ...(rows.includes(folder) ? [] : [`${folder} has no row in scripts/check/architecture.ts`]),
+      ...wanted.map((name) => `${folder} has no ${name}`),
+      ...(wanted.includes('README.md') ? [] : readmeProblems(`${folder}/README.md`, read)),
+    ];
   });
+}
+
+function readmeProblems(file: string, read: (file: string) => string): string[] {
+  const lines = read(file).trimEnd().split('\n').length;
+  const { least, most } = README_LINES;
+  if (lines >= least && lines <= most) return [];
+  return [`${file} has ${String(lines)} lines, not ${String(least)} to ${String(most)}`];
 }

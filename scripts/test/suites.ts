@@ -67,7 +67,9 @@ export function vitestSuite(
       const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
       const which = ['--project', project, ...files];
       const words = ['node_modules/vitest/vitest.mjs', 'run', ...which, ...reporters];
-      const { code, output } = await runNode(words, { live, env: { ...process.env, ...env } });
+      const colours = process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: undefined };
+      const environment = { ...process.env, ...colours, ...env };
+      const { code, output } = await runNode(words, { live, env: environment });
       const report = readReport(results);
       return {
         tally: vitestTally(report, code),

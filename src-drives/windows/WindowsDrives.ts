@@ -192,7 +192,7 @@ function fileSystemOf(
   { gptType, mbrType }: WindowsPartition,
   volume: WindowsVolume | null,
 ): string | null {
-  if (false) return 'BitLocker';
+  if (volume?.isLocked === true) return 'BitLocker';
   const told = cleaned(volume?.fileSystem ?? null)?.toLowerCase() ?? null;
   if (told !== null) return fileSystems[told] ?? told;
   return gptContents[gptType ?? ''] ?? mbrContents[mbrType ?? -1] ?? null;

@@ -57,8 +57,9 @@ export const failures: WordTable['failures'] = {
     nextStep: 'Unpack the zip file, and flash the one image that you need.',
   },
   'image-too-large': {
-    cause: 'The image needs {{imageBytes, bytes}}, but the card holds only {{driveBytes, bytes}}.',
-    nextStep: 'Use a larger card.',
+    cause:
+      'The image needs {{imageBytes, bytes}} ({{imageBytes, integer}} bytes), but the card holds only {{driveBytes, bytes}} ({{driveBytes, integer}} bytes).',
+    nextStep: 'Use a larger card. Cards with the same size printed on them differ a little.',
   },
   'image-changed': {
     cause: 'The image {{path}} was changed while it was being read.',
@@ -107,7 +108,7 @@ export const failures: WordTable['failures'] = {
     nextStep: 'Name every drive once.',
   },
   'drive-refused': {
-    cause: '{{drive}} is never written to: {{reasons, reasons}}.',
+    cause: '{{drive}} is refused: {{reasons, reasons}}.',
     nextStep: 'Choose another drive; "boxwright drives" shows which ones may be flashed.',
   },
   'drive-warned': {
@@ -134,6 +135,10 @@ export const failures: WordTable['failures'] = {
   'drive-list-unavailable': {
     cause: 'The drives of this computer cannot be listed: {{detail}}.',
     nextStep: 'Start again. If it stays so, restart the computer, and report it with this message.',
+  },
+  'practice-card-missing': {
+    cause: 'There is no practice card {{path}} yet.',
+    nextStep: 'Make it by flashing it: boxwright flash IMAGE --to practice',
   },
   'practice-card-not-a-file': {
     cause: '{{path}} cannot be a practice card: it is not a plain file.',
@@ -277,6 +282,7 @@ export const failures: WordTable['failures'] = {
   },
   internal: {
     cause: 'Boxwright made a mistake: {{detail}}.',
-    nextStep: 'Report it with this message and with what you were doing. Then start again.',
+    nextStep:
+      'Flash cards that were being written again, and report this message with what you were doing.',
   },
 };

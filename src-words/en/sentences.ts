@@ -27,7 +27,6 @@ export const sentences = {
   'condition.unknown': 'What is on it now is not known; take it as unusable.',
 
   // Cards
-  'card.drive': '{{path}} ({{label}})',
   'card.practice': 'practice card',
 
   // Progress
@@ -60,7 +59,7 @@ export const sentences = {
   'after.ejected': 'You can take it out now and start the box with it.',
   'after.not-ejectable': 'It is a virtual drive, which cannot be ejected.',
   'after.kept': 'It was not ejected. Eject it before you take it out.',
-  'next.compared': 'Nothing on it was changed.',
+  'next.compared': 'You can go on using it; nothing on it was changed.',
   'next.differs': 'If it should be that image, flash it again.',
   'next.flash-again': 'Flash it again before you use it.',
   'next.verify': 'Read it back before you rely on it: boxwright verify {{image}} --on {{drive}}',

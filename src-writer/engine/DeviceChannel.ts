@@ -123,9 +123,10 @@ export class DeviceChannel {
     this.#noticeSleep();
     const cause = systemCode(thrown);
     const drive = this.name;
-    if (cause === 'ENOSPC') return failure('disk-full', { path: drive });
+    // A medium that left has no size any more: the kernel then answers ENOSPC as well.
     const lost = await this.#lost();
     if (lost !== null) return this.#afterSleep() ?? lost;
+    if (cause === 'ENOSPC') return failure('disk-full', { path: drive });
     // A write-protected loop device opens for writing and refuses the first write with EPERM.
     if (operation === 'write' && (cause === 'EROFS' || cause === 'EPERM')) {
       return failure(process.platform === 'win32' ? 'blocked-by-protection' : 'write-protected', {

@@ -1,11 +1,9 @@
 import { unfinishedMarkerSchema } from '../../src-contract/WriterWire.ts';
 import type { UnfinishedMarker } from '../../src-contract/WriterWire.ts';
+import { UNFINISHED_LABEL } from '../../src-core/Drive.ts';
 
 /** Bytes of a card that the marker occupies, from its beginning. */
 export const MARKER_BYTES = 4096;
-
-/** The label under which any scan of drives sees an unfinished card. */
-export const UNFINISHED_LABEL = 'BW-UNFINISHED';
 
 const MAGIC = 'BOXWRIGHT-UNFINISHED 1\n';
 const TEXT_OFFSET = 512;

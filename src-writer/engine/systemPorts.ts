@@ -7,6 +7,7 @@ import type { FlashEvent } from '../../src-core/FlashEvent.ts';
 import { readBmap } from '../../src-image/blockmap/Bmap.ts';
 import type { Bmap } from '../../src-image/blockmap/Bmap.ts';
 import { BmapMapper, requireImageSize } from '../../src-image/blockmap/BmapMapper.ts';
+import { surveyRawImage } from '../../src-image/blockmap/ExtSurvey.ts';
 import { UsedBlocks } from '../../src-image/blockmap/UsedBlocks.ts';
 import { planDecode } from '../../src-image/DecodePlan.ts';
 import { imageOfDescriptor, openImage } from '../../src-image/FileImage.ts';
@@ -48,6 +49,8 @@ async function openEngineImage(image: EngineOrder['image']): Promise<EngineImage
     const plan = planDecode(file);
     const head = await readImageHead(file, plan);
     checkImageHead(head, plan.size, path, image.forceRaw);
+    // Before a card is touched: a raw image can be asked whether its file systems allow this.
+    if (plan.format === 'raw' && image.blockMap?.kind === 'used-blocks') surveyRawImage(file);
     const bmap = openBmap(image);
     if (bmap !== null && plan.size !== null) requireImageSize(bmap, plan.size);
     return {

@@ -60,16 +60,12 @@ export class EngineProcess {
   /** Ends its input, and the engine itself where that does not end it in time. Milliseconds. */
   dismiss(grace: number): void {
     this.#child.stdin?.end();
-    setTimeout(() => {
-      this.kill();
-    }, grace).unref();
+    setTimeout(this.kill.bind(this), grace).unref();
   }
 
   /** A dead device can keep it from ending; then it is left to the kernel. */
   kill(): void {
     this.#child.kill('SIGKILL');
-    setTimeout(() => {
-      this.#settle(this.#misbehaviour ?? 'engine does not end');
-    }, 300);
+    setTimeout(this.#settle, 300, this.#misbehaviour ?? 'engine does not end');
   }
 }

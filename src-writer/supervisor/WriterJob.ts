@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import {
   type DriveOrder,
   type EngineRequest,
@@ -106,7 +106,13 @@ export class WriterJob {
 
   async #work(approved: ReadonlyMap<string, Drive>): Promise<void> {
     const { command, handsFiles } = await this.#around.platform.engineCommand();
-    await Promise.all([...approved].map(([cardId, drive]) => this.#hold(cardId, drive)));
+    const holding = [...approved].map(
+      async ([cardId, drive]) => [cardId, await this.#hold(cardId, drive)] as const,
+    );
+    // In the order of the request, whichever was ready first.
+    for (const [cardId, card] of await Promise.all(holding)) {
+      if (card) this.#cards.set(cardId, card);
+    }
     if (this.#cards.size === 0) return;
     const devices = [...this.#cards.values()].map(({ held }) => held.device);
     const held = devices.flatMap((device) => (device.kind === 'descriptor' ? [device.fd] : []));
@@ -122,7 +128,8 @@ export class WriterJob {
     await Promise.all(this.#givingBack);
   }
 
-  async #hold(cardId: string, drive: Drive): Promise<void> {
+  /** @returns null when the card has failed, which was reported */
+  async #hold(cardId: string, drive: Drive): Promise<Card | null> {
     const forWriting = this.#order?.action === 'flash';
     const discard = forWriting && this.#order.image.blockMap !== null;
     if (this.#order) this.#report({ type: 'phase', cardId, phase: 'preparing' });
@@ -131,11 +138,12 @@ export class WriterJob {
       if (this.#ending) throw new FailureError(this.#ending);
       holding = this.#around.platform.hold(drive, { forWriting, discard });
       const held = await Promise.race([holding, this.#stopped.promise]);
-      this.#cards.set(cardId, { drive, held, begun: held.discarded, settled: false });
+      return { drive, held, begun: held.discarded, settled: false };
     } catch (cause) {
       void holding?.then((late) => late.release()).catch(() => undefined);
       if (!this.#order) throw cause;
       this.#reportCard(cardId, discard && holding !== null && this.#ending !== null, cause);
+      return null;
     }
   }
 
@@ -180,10 +188,12 @@ export class WriterJob {
     if (event.type === 'refused' || event.type === 'ejected') throw stray;
     const card = 'cardId' in event ? this.#cards.get(event.cardId) : null;
     if (card === undefined || card?.settled === true) throw stray;
-    this.#report(event);
-    if (!card) return;
-    card.begun ||= event.type === 'phase' && event.phase !== 'preparing';
-    if (event.type !== 'card') return;
+    // The engine prepares a card by taking its partition table; that it is being prepared was said
+    // when its device was taken.
+    const isPreparing = event.type === 'phase' && event.phase === 'preparing';
+    if (card && event.type === 'phase') card.begun = true;
+    if (!isPreparing) this.#report(event);
+    if (!card || event.type !== 'card') return;
     card.settled = true;
     this.#givingBack.push(this.#giveBack(event.cardId, card.held, event.failure === null));
   }

@@ -2,32 +2,41 @@ import { fileURLToPath } from 'node:url';
 import { jsonLine } from '../../src-core/JsonLines.ts';
 import { scanDrives } from '../../src-drives/scanDrives.ts';
 import { Supervisor } from './Supervisor.ts';
+import type { DevicePlatform } from './DevicePlatform.ts';
 import { LinuxDevices } from './linux/LinuxDevices.ts';
+import { MacosDevices } from './macos/MacosDevices.ts';
+import { programStreams } from './windows/ProgramPipe.ts';
+import { WindowsDevices } from './windows/WindowsDevices.ts';
 
 /** Longest that permission lasts. Milliseconds. */
 const LIFETIME = 8 * 60 * 60 * 1000;
 
-function main(): void {
+type Devices = new (folder: string) => DevicePlatform;
+
+const elsewhere: Partial<Record<string, Devices>> = { darwin: MacosDevices, win32: WindowsDevices };
+
+async function main(): Promise<void> {
+  // What the terminal sends to everyone (Ctrl+C, its end) is for the program to answer.
+  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const)
+    process.on(signal, () => undefined);
   process.chdir('/');
   process.umask(0o077);
   const folder = fileURLToPath(new URL('.', import.meta.url));
+  const [input, output] = await programStreams(process.argv.slice(2));
   const supervisor = new Supervisor({
-    platform: new LinuxDevices(folder),
+    platform: new (elsewhere[process.platform] ?? LinuxDevices)(folder),
     scan: (image) => scanDrives({ program: [folder, process.execPath], image, cache: null }),
-    send: (report) => process.stdout.write(jsonLine(report)),
+    send: (report) => output.write(jsonLine(report)),
   });
   const leave = (): void => {
     setTimeout(() => process.exit(), 1000);
     void supervisor.idle(true).then(() => process.exit());
   };
-  process.stdin.setEncoding('utf8').on('data', (text: string) => {
+  input.setEncoding('utf8').on('data', (text: string) => {
     if (!supervisor.take(text)) leave();
   });
-  process.stdin.on('end', leave).on('error', leave);
-  process.stdout.on('error', leave);
-  // What the terminal sends to everyone (Ctrl+C, its end) is for the program to answer.
-  for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const)
-    process.on(signal, () => undefined);
+  input.on('end', leave).on('error', leave);
+  output.on('error', leave);
   process.on('SIGTERM', leave);
   const parent = process.ppid;
   setInterval(() => {
@@ -36,4 +45,4 @@ function main(): void {
   setTimeout(() => void supervisor.idle(false).then(leave), LIFETIME);
 }
 
-main();
+await main();

@@ -66,7 +66,7 @@ const kills = Array.from({ length: KILLS }, (_, index) => ({
   offset: POISON + random.integer(SIZE - MIB),
 }));
 
-test.each(kills)(
+test.concurrent.each(kills)(
   'killed after $offset bytes over an older $table image: unfinished, and flashed again',
   async ({ table, offset }) => {
     const [image, older] = table === 'dos' ? images : images.slice(2);

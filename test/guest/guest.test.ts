@@ -5,11 +5,12 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import { Guest } from '../support/guest/Guest.ts';
 import { guestImage } from '../support/guest/GuestImage.ts';
 import { makeProgramDisk } from '../support/guest/ProgramDisk.ts';
-import { images } from './images.ts';
+import { TestImage } from '../support/guest/TestImage.ts';
 import { readerSlots } from './readerSlots.ts';
 import { sdHost } from './sdHost.ts';
 import { specialDrives } from './specialDrives.ts';
 import { systemStorage } from './systemStorage.ts';
+import type { Station } from './Station.ts';
 import { unfinishedCard } from './unfinishedCard.ts';
 import { usbPulled } from './usbPulled.ts';
 
@@ -19,27 +20,27 @@ import { usbPulled } from './usbPulled.ts';
  */
 describe('in a guest with a stock kernel and udevd', () => {
   let folder = '';
-  let guest: Guest | null = null;
+  let station: Station | null = null;
 
   beforeAll(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'boxwright-program-'));
     const disk = path.join(folder, 'program.ext4');
-    await makeProgramDisk(disk, async (content) => {
-      const imageFolder = path.join(content, 'images');
-      await mkdir(imageFolder);
-      for (const image of Object.values(images)) await image.writeTo(imageFolder);
-    });
-    guest = await Guest.boot(await guestImage(), disk);
+    const images = path.join(folder, 'images');
+    await mkdir(images);
+    const small = await TestImage.create(images, 'small.img.gz', 6);
+    const large = await TestImage.create(images, 'large.img', 32);
+    await makeProgramDisk(disk, images);
+    station = { small, large, guest: await Guest.boot(await guestImage(), disk) };
   });
 
   afterAll(async () => {
-    await guest?.powerOff();
+    await station?.guest.powerOff();
     await rm(folder, { recursive: true, force: true });
   });
 
-  const booted = (): Guest => {
-    if (guest === null) throw new Error('the guest did not boot');
-    return guest;
+  const booted = (): Station => {
+    if (station === null) throw new Error('the guest did not boot');
+    return station;
   };
 
   describe('storage that the system stands on', () => {

@@ -2,7 +2,7 @@ import { beforeAll, expect, it } from 'vitest';
 import { GuestBoxwright } from '../support/guest/GuestBoxwright.ts';
 import type { Guest } from '../support/guest/Guest.ts';
 import { UsbDrive } from '../support/guest/UsbDrive.ts';
-import { images } from './images.ts';
+import type { Station } from './Station.ts';
 
 const PROGRAM = '/opt/boxwright';
 
@@ -10,17 +10,17 @@ const PROGRAM = '/opt/boxwright';
  * A RAID1 on partitions of two USB drives, LUKS on that, LVM in it, and on the volumes the swap
  * space of the system and the folder of the program, both in use.
  */
-export function systemStorage(guest: () => Guest): void {
+export function systemStorage(station: () => Station): void {
   let halves: UsbDrive[] = [];
   let boxwright: GuestBoxwright;
 
   beforeAll(async () => {
     halves = [];
     for (const serial of ['RAIDA', 'RAIDB']) {
-      halves.push(await UsbDrive.plug(guest(), { serial, size: 300 }));
+      halves.push(await UsbDrive.plug(station().guest, { serial, size: 300 }));
     }
-    await buildStack(guest(), halves);
-    boxwright = new GuestBoxwright(guest(), PROGRAM);
+    await buildStack(station().guest, halves);
+    boxwright = new GuestBoxwright(station().guest, PROGRAM);
   });
 
   it('is refused, with what it carries', async () => {
@@ -48,7 +48,7 @@ export function systemStorage(guest: () => Guest): void {
   });
 
   it('is not touched by a flash, which ends with 2', async () => {
-    const before = await Promise.all(halves.map((half) => written(guest(), half)));
+    const before = await Promise.all(halves.map((half) => written(station().guest, half)));
     const [first = '', second = ''] = halves.map(({ device }) => device);
     const attempts = [
       [first],
@@ -60,11 +60,11 @@ export function systemStorage(guest: () => Guest): void {
     ];
     for (const drives of attempts) {
       const allowed = ['--allow-warned', '--allow-virtual'];
-      const outcome = await boxwright.flash(images.small.name, drives, ...allowed).outcome();
+      const outcome = await boxwright.flash(station().small.name, drives, ...allowed).outcome();
       expect(outcome.code, `${drives.join(' ')}: ${outcome.stderr}`).toBe(2);
       expect(outcome.refusals).toHaveLength(1);
     }
-    expect(await Promise.all(halves.map((half) => written(guest(), half)))).toEqual(before);
+    expect(await Promise.all(halves.map((half) => written(station().guest, half)))).toEqual(before);
   });
 }
 

@@ -4,11 +4,10 @@ import { basename } from 'node:path';
 import type { Drive } from '../../../src-core/Drive.ts';
 import type { EjectOutcome } from '../../../src-core/FlashEvent.ts';
 import { fail } from '../../../src-core/Failure.ts';
+import { callerAccount } from '../CallerAccount.ts';
 import type { DevicePlatform, HeldDevice } from '../DevicePlatform.ts';
 import { type MountEntry, parseMountInfo } from '../../../src-drives/linux/MountTable.ts';
 import { runTool, toolPath } from '../SystemTool.ts';
-
-const NOBODY = '65534';
 
 /** Whole block devices on Linux, as sysfs (Documentation/ABI/stable/sysfs-block) describes them. */
 export class LinuxDevices implements DevicePlatform {
@@ -19,19 +18,9 @@ export class LinuxDevices implements DevicePlatform {
     this.#folder = folder;
   }
 
-  /**
-   * As whoever called sudo or pkexec. sudo always sets SUDO_UID, so a PKEXEC_UID beside it may come
-   * from the caller and is ignored. With no_new_privs nothing that the engine might start gains
-   * rights, setuid programs included.
-   */
+  /** With no_new_privs nothing that the engine might start gains rights, setuid programs included. */
   async engineCommand(): Promise<{ command: string[]; handsFiles: boolean }> {
-    const { SUDO_UID, PKEXEC_UID } = process.env;
-    const caller = SUDO_UID ?? PKEXEC_UID ?? '0';
-    const isRoot = Number(caller) === 0;
-    const uid = isRoot ? NOBODY : caller;
-    const id = await runTool(toolPath('id', 'coreutils'), ['-g', '--', uid]);
-    const gid = isRoot ? NOBODY : id.output;
-    if (!/^[0-9]+ [0-9]+$/.test(`${uid} ${gid}`)) throw fail('internal', { detail: id.errorText });
+    const { uid, gid, isRoot } = await callerAccount();
     const launch = [`${this.#folder}engine-launcher.mjs`, `${this.#folder}engine.cjs`, uid, gid];
     const bounded = [toolPath('setpriv', 'util-linux'), '--no-new-privs', '--'];
     return { command: [...bounded, process.execPath, ...launch], handsFiles: isRoot };

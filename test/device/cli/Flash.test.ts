@@ -38,7 +38,7 @@ function card(name: string): string {
   return path.join(folder, name);
 }
 
-describe('a practice card', () => {
+describe.concurrent('a practice card', () => {
   it('is written, read back, and explained (exit code 0)', async () => {
     const { exitCode, stdout, stderr } = await runCli(folder, ['flash', image, '--to', 'practice']);
     expect(stderr).toBe('');
@@ -145,7 +145,7 @@ describe('a practice card', () => {
   });
 });
 
-describe('refused before anything is touched (exit code 2)', () => {
+describe.concurrent('refused before anything is touched (exit code 2)', () => {
   async function refusalOf(args: readonly string[]): Promise<string[]> {
     const result = await runCli(folder, [...args, '--json']);
     expect(result.exitCode).toBe(2);
@@ -251,14 +251,23 @@ describe.concurrent('a wrong command line (exit code 64)', () => {
   });
 });
 
-it('a fault of the program says where, and has its own exit code (70)', async () => {
-  const broken = 'data:text/javascript,performance.now=()=>{throw new Error("broken on purpose")}';
-  const args = ['flash', image, '--to', `practice:${card('fault.img')}`, '--json'];
-  const result = await runCli(folder, args, ['--import', broken]);
-  expect(result.exitCode).toBe(70);
-  expect(result.stderr).toContain('broken on purpose');
-  expect(result.stderr).toMatch(/FlashRun/);
-  expect(jsonLines(result).at(-1)).toMatchObject({ type: 'result', exitCode: 70 });
+describe.concurrent('a fault of the program says where, and has its own exit code (70)', () => {
+  it.each([
+    ['in a step of the job', 'performance.now=()=>{throw new Error("broken on purpose")}'],
+    [
+      'in nothing that is waited for',
+      'process.on("newListener",(name)=>{if(name==="SIGINT")' +
+        'setTimeout(()=>{throw new Error("broken on purpose")},1)})',
+    ],
+  ])('%s', async (name, broken) => {
+    const args = ['flash', image, '--to', `practice:${card(`${name}.img`)}`, '--json'];
+    const result = await runCli(folder, args, ['--import', `data:text/javascript,${broken}`]);
+    expect(result.exitCode).toBe(70);
+    expect(result.stderr).toMatch(/broken on purpose[^]*\n\s*at /);
+    const [fault, end] = jsonLines(result).slice(-2);
+    expect(fault).toMatchObject({ type: 'fault', problem: { failure: { code: 'internal' } } });
+    expect(end).toMatchObject({ type: 'result', exitCode: 70 });
+  });
 });
 
 describe.concurrent('help', () => {

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LoopDevice } from '../../support/LoopDevice.ts';
 import { CliProcess, jsonLines, runCli } from './CliProcess.ts';
 import { makeImage } from './SampleImage.ts';
 
@@ -80,6 +81,25 @@ it('a writer that does not answer delays the end by no more than that, and is le
     cards: [{ state: 'cancelled', condition: 'unfinished' }],
   });
   expect(isRunning(engine)).toBe(false);
+});
+
+it('nor does a supervisor that does not answer', async () => {
+  await using drive = await LoopDevice.create(3 * 1024 ** 3);
+  const args = ['flash', image, '--to', drive.path, '--allow-virtual', '--yes', '--json'];
+  const cli = new CliProcess(folder, args);
+  await cli.line((line) => line.type === 'progress' && line.phase === 'writing');
+  const [supervisor] = childrenOf(cli.child.pid ?? 0);
+  if (supervisor === undefined) throw new Error('no supervisor');
+  process.kill(supervisor, 'SIGSTOP');
+  const asked = performance.now();
+  cli.child.kill('SIGINT');
+  const result = await cli.ended;
+  expect(performance.now() - asked).toBeLessThan(2000);
+  expect(result.exitCode).toBe(3);
+  expect(jsonLines(result).at(-1)).toMatchObject({
+    cards: [{ state: 'cancelled', condition: 'unfinished' }],
+  });
+  expect(isRunning(supervisor)).toBe(false);
 });
 
 it('a second Ctrl+C ends at once', async () => {

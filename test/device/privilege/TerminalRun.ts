@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** A command on a terminal of its own (script(1)), typed at like a person does. */
 export class TerminalRun implements AsyncDisposable {
@@ -47,6 +48,23 @@ export class TerminalRun implements AsyncDisposable {
 
   type(keys: string): void {
     this.#child.stdin?.write(keys);
+  }
+
+  /**
+   * Types until the answer was taken: pkexec's agent throws away what was typed between its prompt
+   * and switching the echo off, and what is echoed was typed too early.
+   */
+  async answer(keys: string): Promise<void> {
+    for (;;) {
+      const before = this.#text.length;
+      this.type(`${keys}\n`);
+      const waiting = new AbortController();
+      const patience = delay(300, undefined, { signal: waiting.signal }).catch(() => undefined);
+      await Promise.race([once(this.#told, 'text'), patience]);
+      waiting.abort();
+      const answered = this.#text.slice(before);
+      if (this.#isOver || (answered !== '' && !answered.includes(keys))) return;
+    }
   }
 
   /** The objects printed with --json of one type. */

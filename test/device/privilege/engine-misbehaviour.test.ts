@@ -67,7 +67,7 @@ function areFree(): boolean {
 
 test('an engine that ends without a word leaves cards that are told as what they are', async () => {
   const events = await eventsWith(
-    `phase('card-1', 'preparing'); phase('card-2', 'writing'); process.exit(3)`,
+    `event({ type: 'image', format: 'raw', size: 1 }); phase('card-2', 'preparing'); process.exit(3)`,
   );
   expect(verdicts(events)).toEqual([
     ['card-1', 'untouched', 'writer-ended'],

@@ -142,10 +142,10 @@ test('where sudo does not know the account, polkit is asked on the terminal', as
   const command = unknown.boxwright(...words(), '--json');
   await using terminal = new TerminalRun(unknown.asAccount(command));
   await terminal.shows('Password for');
-  terminal.type(`${unknown.password}\n`);
+  await terminal.answer(unknown.password);
   await terminal.shows('AUTHENTICATING FOR');
   await terminal.shows('Password');
-  terminal.type('wrong\n');
+  await terminal.answer('wrong');
   expect(await terminal.ended).toBe(2);
   expect(terminal.reports('refused')).toMatchObject([
     { problems: [{ failure: { code: 'permission-refused' } }] },

@@ -44,6 +44,13 @@ function onTerminal(): TerminalRun {
   return new TerminalRun(stage.asAccount(stage.boxwright(...flash(), '--json')));
 }
 
+/** On a machine that has sudo only, however this one is set up. */
+function onTerminalWithoutPolkit(): TerminalRun {
+  const hide = ['-c', 'mount --bind /dev/null /usr/bin/pkexec && exec "$@"', 'sh'];
+  const command = stage.asAccount(stage.boxwright(...flash(), '--json'));
+  return new TerminalRun(['/usr/bin/unshare', '--mount', '/bin/sh', ...hide, ...command]);
+}
+
 function mediumIsImage(): boolean {
   return readFileSync(card.backing).subarray(0, image.size).equals(readFileSync(image.path));
 }
@@ -71,7 +78,7 @@ test('the right password on a terminal', async () => {
   stage.allowSudo('with password');
   await using terminal = onTerminal();
   await terminal.shows(PROMPT);
-  terminal.type(`${stage.password}\n`);
+  await terminal.answer(stage.password);
   expect(await terminal.ended).toBe(0);
   expect(terminal.text).not.toContain(stage.password);
   expect(mediumIsImage()).toBe(true);
@@ -82,7 +89,7 @@ test('a wrong password three times is a refusal', async () => {
   await using terminal = onTerminal();
   for (let attempt = 0; attempt < 3; attempt++) {
     await terminal.shows(PROMPT);
-    terminal.type('wrong\n');
+    await terminal.answer('wrong');
   }
   expect(await terminal.ended).toBe(2);
   expect(terminal.reports('refused')).toMatchObject([
@@ -92,9 +99,9 @@ test('a wrong password three times is a refusal', async () => {
 });
 
 test('an account that no rule names is told so', async () => {
-  await using terminal = onTerminal();
+  await using terminal = onTerminalWithoutPolkit();
   await terminal.shows(PROMPT);
-  terminal.type(`${stage.password}\n`);
+  await terminal.answer(stage.password);
   expect(await terminal.ended).toBe(2);
   expect(terminal.reports('refused')).toMatchObject([
     { problems: [{ failure: { code: 'permission-not-administrator' } }] },
@@ -156,6 +163,10 @@ test('the engine has no rights left, and nothing open but its streams, the card 
     `^(socket:|pipe:|anon_inode:|/dev/null$|${card.path}$|${image.path}$|${stage.folder}/node$)`,
   );
   expect([...open.values()].filter((target) => !allowed.test(target))).toEqual([]);
+  // A session of its own, without terminal: what a terminal sends to everyone is not for it.
+  const stat = readFileSync(`/proc/${String(engine)}/stat`, 'latin1');
+  const [, , , session, terminal] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  expect([session, terminal]).toEqual([String(engine), '0']);
   const environment = readFileSync(`/proc/${String(engine)}/environ`, 'utf8').split('\0');
   const names = environment.filter(Boolean).map((entry) => entry.split('=')[0]);
   expect(names.sort()).toEqual(['LC_ALL', 'PATH', 'UV_THREADPOOL_SIZE']);

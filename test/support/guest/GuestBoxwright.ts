@@ -8,9 +8,8 @@ const PROGRAM_FOLDER = '/program';
 type Of<Type extends CliJson['type']> = Extract<CliJson, { readonly type: Type }>;
 export type ListedDrive = Of<'drive'>;
 
-/** A flash that ended, with every object it printed. */
+/** A flash that ended. */
 export interface FlashOutcome extends Finished {
-  readonly reports: readonly CliJson[];
   /** The codes of what stood against the whole job, with their facts. */
   readonly refusals: readonly Of<'refused'>['problems'][number]['failure'][];
   /** What became of a card. @throws Error where nothing was said of it */
@@ -53,7 +52,6 @@ export class GuestFlash {
     const reports = reportsOf(finished);
     return {
       ...finished,
-      reports,
       refusals: reports.flatMap((report) =>
         report.type === 'refused' ? report.problems.map(({ failure }) => failure) : [],
       ),

