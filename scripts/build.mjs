@@ -15,12 +15,24 @@ import { checkout } from './bootstrap/checkout.mjs';
  * @property {string} source
  * @property {string} output
  * @property {'esm' | 'cjs'} format the engine is evaluated from its text, which an ES module cannot be
+ * @property {string} [hashbang] what starts it where it is installed
  */
 
 /** @type {readonly Bundle[]} */
 const bundles = [
-  { source: 'src-cli/main.ts', output: 'boxwright.mjs', format: 'esm' },
-  { source: 'src-writer/supervisor/main.ts', output: 'supervisor.mjs', format: 'esm' },
+  {
+    source: 'src-cli/main.ts',
+    output: 'boxwright.mjs',
+    format: 'esm',
+    hashbang: '#!/usr/bin/env node',
+  },
+  {
+    source: 'src-writer/supervisor/main.ts',
+    output: 'supervisor.mjs',
+    format: 'esm',
+    // The installation that SECURITY.md describes: sudo and pkexec start it without other arguments.
+    hashbang: '#!/usr/lib/boxwright/node --disable-sigusr1',
+  },
   {
     source: 'src-writer/supervisor/engine-launcher.ts',
     output: 'engine-launcher.mjs',
@@ -39,7 +51,7 @@ const liblzma = readFileSync(
  * @param {Bundle} bundle
  * @returns {Promise<string>} the program's text
  */
-async function bundleText({ source, output, format }) {
+async function bundleText({ source, format, hashbang }) {
   const build = await rolldown({
     input: path.join(checkout, source),
     cwd: checkout,
@@ -51,7 +63,7 @@ async function bundleText({ source, output, format }) {
   const { output: parts } = await build.generate({
     format,
     codeSplitting: false,
-    ...(output === 'boxwright.mjs' && { banner: '#!/usr/bin/env node' }),
+    ...(hashbang !== undefined && { banner: hashbang }),
     comments: { legal: false },
     // Names stay: they are what a stack trace in a bug report is read by.
     minify: { mangle: false, compress: true, codegen: true },

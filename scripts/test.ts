@@ -11,7 +11,7 @@ type Stages = readonly (readonly Suite[])[];
 
 const everyDay: Stages = [
   // Neither asks what time it is.
-  [checkSuite, vitestSuite('fault')],
+  [checkSuite, vitestSuite('fault', { env: { BOXWRIGHT_FAULT_RUNS: '300' } })],
   [vitestSuite('unit'), vitestSuite('contract')],
   // Limits of seconds hold on real devices, so nothing else runs.
   [vitestSuite('device')],
@@ -21,7 +21,7 @@ const everyDay: Stages = [
 const anywhere: Stages = [[checkSuite, vitestSuite('unit'), vitestSuite('contract')]];
 
 const faultsAtLength: Stages = [
-  [vitestSuite('fault', { name: 'fault (long)', env: { BOXWRIGHT_FAULT_RUNS: '5000' } })],
+  [vitestSuite('fault', { name: 'fault (long)', env: { BOXWRIGHT_FAULT_RUNS: '1000' } })],
   [vitestSuite('device', { name: 'device (faults)', files: ['fault', 'interruptions'] })],
 ];
 

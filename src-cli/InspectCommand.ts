@@ -44,7 +44,7 @@ async function lookAt(
   if (!drive.hasMedium) {
     throw fail('drive-refused', { drive: drive.path, reasons: 'no-medium' });
   }
-  const target = { cardId: 'card-1', path: drive.path, identity: identityOf(drive) };
+  const target = { cardId: 'card-1', path: drive.path, identity: identityOf(drive), accepted: [] };
   return { drive: drive.path, content: await writer.inspectDrive(jobId, target) };
 }
 

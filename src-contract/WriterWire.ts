@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { WarningReason } from '../src-core/DriveVerdict.ts';
 import { failureSchema } from '../src-core/Failure.ts';
 
 /**
@@ -48,7 +49,22 @@ const identity = z.strictObject({
   sequence: bytes.nullable(),
 });
 
-const driveTarget = z.strictObject({ cardId: id, path: absolutePath, identity });
+/** Of src-core/DriveVerdict.ts. */
+const warning = z.enum([
+  'large',
+  'not-removable',
+  'foreign-file-system',
+  'mounted-elsewhere',
+  'files-in-use',
+] satisfies WarningReason[]);
+
+const driveTarget = z.strictObject({
+  cardId: id,
+  path: absolutePath,
+  identity,
+  /** Warnings that somebody saw for this drive and accepted; any other refuses it. */
+  accepted: z.array(warning).max(8),
+});
 
 /** What to do: `flash` writes (and verifies unless told not to), `verify` only compares. */
 const action = z.enum(['flash', 'verify']);
@@ -60,7 +76,6 @@ export const driveOrderSchema = z.strictObject({
   targets: z.array(driveTarget).min(1).max(MAX_CARDS),
   verify: z.boolean(),
   eject: z.boolean(),
-  allowWarned: z.boolean(),
   allowVirtual: z.boolean(),
   /** Bytes needed on each card, where the program could find out; null otherwise. */
   imageSize: bytes.nullable(),

@@ -1,7 +1,8 @@
-import { realpathSync, statSync } from 'node:fs';
+import { existsSync, realpathSync, statSync, type BigIntStats } from 'node:fs';
 import type { Drive } from '../src-core/Drive.ts';
 import { fail } from '../src-core/Failure.ts';
 import { plainText } from '../src-core/PlainText.ts';
+import { deviceNumber } from './linux/PathKind.ts';
 
 const SERIAL = 'serial:';
 
@@ -20,17 +21,32 @@ export function resolveDriveArgument(argument: string, drives: readonly Drive[])
   const path = devicePathOf(argument);
   const found = drives.find((drive) => samePath(drive.path, path));
   if (found !== undefined) return found;
+  const stats = statsOf(path);
+  if (stats?.isFile() === true) throw fail('drive-is-a-file', { path: argument });
   const isPart = drives.some(({ partitions }) =>
     partitions.some(
       ({ name, mounts }) =>
         `/dev/${name}` === path || mounts.some((mount) => samePlace(mount.path, argument)),
     ),
   );
-  if (isPart || partOfDrive.test(path)) throw fail('drive-not-whole', { drive: argument });
-  if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) {
-    throw fail('drive-is-a-file', { path: argument });
+  const isPartition = stats?.isBlockDevice() === true && isLinuxPartition(stats.rdev);
+  if (isPart || isPartition || partOfDrive.test(path)) {
+    throw fail('drive-not-whole', { drive: argument });
   }
   throw fail('drive-not-found', { drive: argument });
+}
+
+function statsOf(path: string): BigIntStats | null {
+  try {
+    return statSync(path, { bigint: true });
+  } catch {
+    return null;
+  }
+}
+
+/** Whatever its node is called: Linux knows a partition by its number. */
+function isLinuxPartition(rdev: bigint): boolean {
+  return existsSync(`/sys/dev/block/${deviceNumber(rdev)}/partition`);
 }
 
 function withSerial(argument: string, drives: readonly Drive[]): Drive {

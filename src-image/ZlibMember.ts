@@ -47,12 +47,17 @@ export async function decodeMember(
           reject(asError(cause));
         }
       };
+      // A paused stream may still end: the last chunk is on its way then, and not yet delivered.
+      let handing: Promise<void> = Promise.resolve();
       stream.on('data', (chunk: Uint8Array) => {
         stream.pause();
-        handOn(sink, chunk, stream.bytesWritten).then(() => stream.resume(), reject);
+        handing = handOn(sink, chunk, stream.bytesWritten);
+        handing.then(() => stream.resume(), reject);
       });
       stream.once('end', () => {
-        resolve(null);
+        handing.then(() => {
+          resolve(null);
+        }, reject);
       });
       stream.on('error', (cause: NodeJS.ErrnoException) => {
         resolve(cause.code ?? cause.message);

@@ -5,7 +5,8 @@ import { failureOf } from '../src-core/Failure.ts';
 import type { Failure } from '../src-core/Failure.ts';
 import { advance, isFinal, planJob } from '../src-core/FlashJob.ts';
 import type { FlashJob, JobEvent } from '../src-core/FlashJob.ts';
-import type { PlannedCard } from '../src-core/FlashPlan.ts';
+import type { WarningReason } from '../src-core/DriveVerdict.ts';
+import type { DriveChoice, PlannedCard } from '../src-core/FlashPlan.ts';
 import type { PreparedFlash } from './FlashPreparation.ts';
 import type { Writer } from './Writer.ts';
 
@@ -94,15 +95,20 @@ export class FlashRun {
     const { request, image, cards } = this.#prepared;
     const targets = cards.flatMap(({ cardId, choice }) =>
       choice.kind === 'drive'
-        ? [{ cardId, path: choice.drive.path, identity: identityOf(choice.drive) }]
+        ? [
+            {
+              cardId,
+              path: choice.drive.path,
+              identity: identityOf(choice.drive),
+              accepted: accepted(choice),
+            },
+          ]
         : [],
     );
     const { jobId, action, verify, eject } = this.#job;
     return {
       ...{ jobId, action, verify, eject, targets },
       image: image.order,
-      // A card confirmed by its name is as much permitted as one by the option.
-      allowWarned: cards.some(isWarned),
       allowVirtual: request.allowVirtual,
       imageSize: image.leastSize,
     };
@@ -125,8 +131,9 @@ export class FlashRun {
   }
 }
 
-function isWarned({ choice }: PlannedCard): boolean {
-  return choice.kind === 'drive' && choice.verdict.verdict === 'warned';
+/** A plan has no warned card that nobody accepted, be it by the option or by typing its name. */
+function accepted({ verdict }: DriveChoice): WarningReason[] {
+  return [...new Set(verdict.warnings.map(({ code }) => code))];
 }
 
 interface PlannedPracticeCard extends PlannedCard {

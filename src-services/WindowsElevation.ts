@@ -50,7 +50,7 @@ const consentWay: ElevationWay = {
 };
 
 /** System error codes of winerror.h that ShellExecuteEx gives for the verb "runas". */
-const CONSENT: ReadonlyMap<number, Failure> = new Map([
+const CONSENT: ReadonlyMap<number, Failure> = new Map<number, Failure>([
   // Refused by the policy for standard users, and by one against this program.
   [5, failure('permission-refused', {})],
   [1260, failure('permission-refused', {})],

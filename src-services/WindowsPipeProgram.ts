@@ -111,17 +111,19 @@ export class WindowsPipeProgram implements RunningProgram {
   }
 }
 
+/** The first bytes that come; null where fewer come, or more: nobody speaks on before the proof. */
 async function challengeOf(socket: Socket): Promise<Buffer | null> {
-  const { challengeBytes } = PIPE_GREETING;
   const signal = AbortSignal.timeout(PATIENCE);
+  let challenge = Buffer.alloc(0);
   try {
-    for (;;) {
+    while (challenge.length < PIPE_GREETING.challengeBytes) {
       await once(socket, 'readable', { signal });
-      const challenge: unknown = socket.read(challengeBytes);
-      if (Buffer.isBuffer(challenge)) return challenge.length === challengeBytes ? challenge : null;
-      if (socket.readableEnded || socket.destroyed) return null;
+      const more: unknown = socket.read();
+      if (!Buffer.isBuffer(more)) return null;
+      challenge = Buffer.concat([challenge, more]);
     }
   } catch {
     return null;
   }
+  return challenge.length === PIPE_GREETING.challengeBytes ? challenge : null;
 }

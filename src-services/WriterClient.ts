@@ -1,4 +1,4 @@
-import { lstat } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { WRITER_PROTOCOL } from '../src-contract/WriterWire.ts';
 import type {
@@ -21,6 +21,9 @@ const GRACE = 800;
 
 /** A practice engine that was cancelled gets this long for its verdict. Milliseconds. */
 const CANCEL_GRACE = 1500;
+
+/** SIGUSR1 from another program would open a debugger in a program that has more rights. */
+const NO_DEBUGGER = '--disable-sigusr1';
 
 /** After these the next way of asking for permission is tried. */
 const NEXT_WAY: readonly FailureCode[] = ['permission-no-agent', 'permission-not-administrator'];
@@ -131,7 +134,7 @@ export class WriterClient implements Writer {
     take: (report: WriterReport) => boolean,
   ): Promise<void> {
     const job = this.#begin(jobId);
-    const command = [process.execPath, path.join(this.#folder, 'engine.cjs')];
+    const command = [process.execPath, NO_DEBUGGER, path.join(this.#folder, 'engine.cjs')];
     const connection = new WriterConnection(new ChildProgram(command, practiceEnvironment()));
     try {
       await this.#converse(job, connection, request, take);
@@ -183,7 +186,7 @@ export class WriterClient implements Writer {
 
   /** @throws FailureError permission-*, writer-unreachable, protocol-mismatch, request-invalid */
   async #ask(way: ElevationWay): Promise<WriterConnection> {
-    const command = [process.execPath, path.join(this.#folder, 'supervisor.mjs')];
+    const command = await supervisorCommand(path.join(this.#folder, 'supervisor.mjs'));
     const connection = new WriterConnection(way.start(command));
     this.#asking = connection;
     try {
@@ -196,6 +199,16 @@ export class WriterClient implements Writer {
       this.#asking = null;
     }
   }
+}
+
+/**
+ * An installed supervisor names this very Node, and the option, in its first line, and is what the
+ * rules of SECURITY.md allow; any other is given to this Node.
+ */
+async function supervisorCommand(program: string): Promise<string[]> {
+  const text = await readFile(program, 'utf8').catch(() => '');
+  const isInstalled = text.startsWith(`#!${process.execPath} ${NO_DEBUGGER}\n`);
+  return isInstalled ? [program] : [process.execPath, NO_DEBUGGER, program];
 }
 
 function eventsOf(

@@ -16,6 +16,7 @@ import { nothingListed, type LsblkReading } from './Lsblk.ts';
 import { isAutomounted, useOfMount } from './MountPlace.ts';
 import { MountSources } from './MountSources.ts';
 import type { MountEntry, SwapArea } from './MountTable.ts';
+import type { PathKind } from './PathKind.ts';
 import type { SysBlockDevice } from './SysBlock.ts';
 
 /** All that was read of a Linux machine. */
@@ -29,6 +30,8 @@ export interface LinuxReading {
   readonly mounts: readonly MountEntry[];
   readonly swaps: readonly SwapArea[];
   readonly keptFiles: readonly KeptFile[];
+  /** What stands at the files behind loop devices, at swap areas and at kept files. */
+  readonly pathKinds: ReadonlyMap<string, PathKind | null>;
 }
 
 /** Hardware partitions of an eMMC: no drives of their own (mmcblk0boot0, mmcblk0rpmb, mmcblk0gp0). */
@@ -45,8 +48,44 @@ function isWholeDrive({ name, sys, listed }: BlockNode): boolean {
   return !sys.hidden && sys.wholeDisk === null && sys.slaves.length === 0 && sys.scsiType !== '5';
 }
 
+/** The loop devices by what is behind them. */
+interface LoopDevices {
+  /** On a file: while it is attached, the file keeps its file system from being unmounted. */
+  readonly onFiles: ReadonlySet<string>;
+  /** On a block device, which takes no exclusive claim: the device can still be opened and written. */
+  readonly onDevices: ReadonlySet<string>;
+  /** By name, what is behind it: a block device that cannot be told. */
+  readonly onUnknown: ReadonlyMap<string, string>;
+}
+
+/** Puts every loop device on the drive that holds what is behind it: a live system's root is one. */
+function placeLoops(reading: LinuxReading, graph: BlockGraph, sources: MountSources): LoopDevices {
+  const onFiles = new Set<string>();
+  const onDevices = new Set<string>();
+  const onUnknown = new Map<string, string>();
+  for (const { name, backingFile } of reading.sysDevices) {
+    if (backingFile === null) continue;
+    const { kind, devices } = sources.footingOf(backingFile);
+    for (const device of devices) graph.addEdge(device, name);
+    if (kind === 'unknown') onUnknown.set(name, backingFile);
+    else (kind === 'device' ? onDevices : onFiles).add(name);
+  }
+  return { onFiles, onDevices, onUnknown };
+}
+
 /** What the system, the program and its files lie on: per device, in the order found. */
-function usesByDevice(reading: LinuxReading, graph: BlockGraph, sources: MountSources) {
+function usesByDevice(
+  reading: LinuxReading,
+  graph: BlockGraph,
+  sources: MountSources,
+  mounts: ReadonlyMap<string, ReadonlySet<string>>,
+  loops: LoopDevices,
+) {
+  const wholeDrives = [...graph.nodes.values()].filter(isWholeDrive).map(({ name }) => name);
+  const carriersOf = (path: string): Iterable<string> => {
+    const { kind, devices } = sources.footingOf(path);
+    return kind === 'unknown' ? wholeDrives : devices;
+  };
   const uses = new Map<string, { kind: UseKind; what: string }[]>();
   const add = (devices: Iterable<string>, kind: UseKind, what: string): void => {
     for (const device of devices) {
@@ -59,20 +98,45 @@ function usesByDevice(reading: LinuxReading, graph: BlockGraph, sources: MountSo
     const kind = useOfMount(mount.path);
     if (kind !== null) add(sources.devicesOfMount(mount), kind, mount.path);
   }
-  for (const { path } of reading.swaps) {
-    const device = graph.withPath(path);
-    add(device === null ? sources.devicesOfFile(path) : [device], 'swap', path);
-  }
+  for (const { path } of reading.swaps) add(carriersOf(path), 'swap', path);
   for (const { name, listed } of graph.nodes.values()) {
-    for (const path of listed?.mountPoints ?? []) {
+    for (const path of listedMountPoints(listed, sources)) {
       const kind = path === '[SWAP]' ? 'swap' : useOfMount(path);
       if (kind !== null) add([name], kind, path === '[SWAP]' ? devicePath(name) : path);
     }
   }
-  for (const { kind, path, realPath } of reading.keptFiles) {
-    add(sources.devicesOfFile(realPath), kind, path);
+  for (const { kind, path, realPath } of reading.keptFiles) add(carriersOf(realPath), kind, path);
+  for (const [loop, behind] of loops.onUnknown) {
+    const above = new Set(graph.descendants(loop).map(({ name }) => name));
+    const below = wholeDrives.filter((name) => !above.has(name));
+    add(below, 'system', behind);
+  }
+  for (const { name } of [...loops.onDevices].flatMap((loop) => graph.descendants(loop))) {
+    for (const what of usesUnclaimed(name, graph, mounts)) add([name], 'system', what);
   }
   return uses;
+}
+
+/**
+ * What keeps a device in use above a loop device that lies on a whole drive or a partition. Nobody
+ * unmounts it for a flash, and the kernel would let the drive below be written.
+ */
+function usesUnclaimed(
+  name: string,
+  graph: BlockGraph,
+  mounts: ReadonlyMap<string, ReadonlySet<string>>,
+): string[] {
+  const isBuilt = (graph.nodes.get(name)?.sys?.slaves.length ?? 0) > 0;
+  const mounted = [...(mounts.get(name) ?? [])].filter((path) => useOfMount(path) === null);
+  return [...(isBuilt ? [devicePath(name)] : []), ...mounted];
+}
+
+/**
+ * Where lsblk says that a device is mounted, but for what the kernel's own table has: lsblk takes a
+ * mount's source for its device, and whoever mounts by FUSE chooses that text.
+ */
+function listedMountPoints(listed: BlockNode['listed'], sources: MountSources): readonly string[] {
+  return listed?.mountPoints.filter((path) => !sources.isMountPoint(path)) ?? [];
 }
 
 /** Where each device is mounted, from the mount table and from lsblk. */
@@ -85,7 +149,9 @@ function mountsByDevice(graph: BlockGraph, sources: MountSources): Map<string, S
     for (const device of sources.devicesOfMount(mount)) add(device, mount.path);
   }
   for (const { name, listed } of graph.nodes.values()) {
-    for (const path of listed?.mountPoints ?? []) if (path.startsWith('/')) add(name, path);
+    for (const path of listedMountPoints(listed, sources)) {
+      if (path.startsWith('/')) add(name, path);
+    }
   }
   return mounts;
 }
@@ -95,6 +161,7 @@ export class LinuxDrives {
   readonly #graph: BlockGraph;
   readonly #uses: ReadonlyMap<string, readonly { kind: UseKind; what: string }[]>;
   readonly #mounts: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly #loops: LoopDevices;
 
   constructor(reading: LinuxReading) {
     const graph = new BlockGraph(
@@ -102,15 +169,12 @@ export class LinuxDrives {
       reading.lsblk ?? nothingListed,
       reading.probed,
     );
-    const sources = new MountSources(reading.mounts, graph, reading.btrfsMembers);
-    // A loop device lies on the drive that holds its file: a live system's root does.
-    for (const { name, backingFile } of reading.sysDevices) {
-      if (backingFile === null) continue;
-      for (const device of sources.devicesOfFile(backingFile)) graph.addEdge(device, name);
-    }
+    const { mounts, btrfsMembers, pathKinds } = reading;
+    const sources = new MountSources(mounts, graph, btrfsMembers, pathKinds);
     this.#graph = graph;
-    this.#uses = usesByDevice(reading, graph, sources);
+    this.#loops = placeLoops(reading, graph, sources);
     this.#mounts = mountsByDevice(graph, sources);
+    this.#uses = usesByDevice(reading, graph, sources, this.#mounts, this.#loops);
   }
 
   /** Every whole drive, virtual ones only when something is in them. */
@@ -150,7 +214,7 @@ export class LinuxDrives {
       openedBy: this.#graph
         .descendants(name)
         .map((descendant) => descendant.name)
-        .filter((device) => device !== name && isLoopDevice(device)),
+        .filter((device) => device !== name && this.#isAttachedLoop(device)),
       unfinished: node.fileSystem === 'swap' && node.label === UNFINISHED_LABEL,
     };
   }
@@ -175,6 +239,10 @@ export class LinuxDrives {
     return holdsSomething || whole.mounts.length > 0 ? [whole, ...partitions] : partitions;
   }
 
+  #isAttachedLoop(name: string): boolean {
+    return this.#loops.onFiles.has(name) || this.#loops.onDevices.has(name);
+  }
+
   #isPartition(name: string): boolean {
     const node = this.#graph.nodes.get(name);
     return (node?.sys?.wholeDisk ?? null) !== null || node?.listed?.type === 'part';
@@ -186,7 +254,7 @@ export class LinuxDrives {
     const elsewhere = new Set(besides.flatMap(({ mounts }) => mounts.map(({ path }) => path)));
     const paths = this.#graph
       .descendants(name)
-      .filter(({ through }) => !through.some(isLoopDevice))
+      .filter(({ through }) => !through.some((device) => this.#loops.onFiles.has(device)))
       .flatMap(({ name: device }) => [...(this.#mounts.get(device) ?? [])])
       .filter((path) => !elsewhere.has(path));
     return {
@@ -201,11 +269,6 @@ export class LinuxDrives {
       })),
     };
   }
-}
-
-/** The file behind it is open; what is mounted from it is no mount of the partition with the file. */
-function isLoopDevice(name: string): boolean {
-  return /^loop\d+$/.test(name);
 }
 
 function cleaned(text: string | null): string | null {

@@ -1,8 +1,40 @@
 import type { BlockGraph } from './BlockGraph.ts';
-import { mountOf, type MountEntry } from './MountTable.ts';
+import { isBelow, mountOf, type MountEntry } from './MountTable.ts';
+import type { PathKind } from './PathKind.ts';
 
 /** File systems that a live system unpacks itself from. */
 const mediumFileSystems = new Set(['squashfs', 'erofs', 'iso9660', 'cramfs']);
+
+/** Their mounts have no device number; the kernel itself names the members as the source. */
+const poolFileSystems = new Set(['btrfs', 'bcachefs', 'zfs']);
+
+/** FUSE without a block device of its own: fuseblk has one, and its number. */
+function isFuse({ fileSystem }: MountEntry): boolean {
+  return fileSystem === 'fuse' || fileSystem.startsWith('fuse.');
+}
+
+/**
+ * Whether the source of a mount without a known number tells its device. Whoever mounts by FUSE
+ * chooses the text of the source; the kernel shows who it was (fuse(4), user_id), and root's word
+ * counts, as of fuse2fs. Any other file system with a number that sysfs does not show (a major above
+ * 0) was mounted from a block device.
+ */
+function namesItsDevice(mount: MountEntry): boolean {
+  if (isFuse(mount)) return mount.options.includes('user_id=0');
+  return !mount.number.startsWith('0:') || poolFileSystems.has(mount.fileSystem);
+}
+
+/** The node of a device that was pulled; the kernel removes it and says so. */
+const goneDevice =
+  /^\/dev\/((xv|[hsv])d[a-z]+\d*|(mmcblk|nvme\d+n|nbd|loop|zram|md|dm-)\d+(p\d+)?) \(deleted\)$/;
+
+/** What a file or the node of a device lies on. */
+export interface Footing {
+  /** "unknown": a block device, but which one cannot be told. */
+  readonly kind: 'device' | 'file' | 'unknown';
+  /** Kernel names. */
+  readonly devices: ReadonlySet<string>;
+}
 
 /**
  * Finds the block devices that a mount or a file lies on, also where the mount has an anonymous
@@ -12,15 +44,23 @@ export class MountSources {
   readonly mounts: readonly MountEntry[];
   readonly #graph: BlockGraph;
   readonly #btrfsMembers: readonly (readonly string[])[];
+  readonly #pathKinds: ReadonlyMap<string, PathKind | null>;
 
   constructor(
     mounts: readonly MountEntry[],
     graph: BlockGraph,
     btrfsMembers: readonly (readonly string[])[],
+    pathKinds: ReadonlyMap<string, PathKind | null>,
   ) {
     this.mounts = mounts;
     this.#graph = graph;
     this.#btrfsMembers = btrfsMembers;
+    this.#pathKinds = pathKinds;
+  }
+
+  /** Whether the kernel's table has a mount there. */
+  isMountPoint(path: string): boolean {
+    return this.mounts.some((mount) => mount.path === path);
   }
 
   /** Kernel names; empty for what lies on no drive (tmpfs, network). */
@@ -28,10 +68,37 @@ export class MountSources {
     return this.#devices(mount, new Set());
   }
 
-  /** As {@link devicesOfMount}, for a file or folder given by its real path. */
-  devicesOfFile(path: string): ReadonlySet<string> {
-    const mount = mountOf(path, this.mounts);
-    return mount === null ? new Set() : this.devicesOfMount(mount);
+  /** Of a file, a folder or the node of a device, by the path that the kernel gives for it. */
+  footingOf(path: string): Footing {
+    const kind = this.#pathKinds.get(path) ?? null;
+    const number = kind?.blockNumber ?? null;
+    const known = [
+      number === null ? null : this.#graph.withNumber(number),
+      this.#graph.withPath(path.replace(/ \(deleted\)$/, '')),
+      // In the /dev of another mount namespace, which the kernel shows without its mount point.
+      kind === null ? this.#graph.withPath(`/dev${path}`) : null,
+    ].filter((name) => name !== null);
+    if (known.length > 0) return { kind: 'device', devices: new Set(known) };
+    if (number !== null || (kind === null && this.#mayBeNode(path))) {
+      return { kind: 'unknown', devices: new Set() };
+    }
+    return { kind: 'file', devices: this.#devicesOfFile(path) };
+  }
+
+  #mayBeNode(path: string): boolean {
+    const mountPoint = mountOf(path, this.mounts)?.path ?? '/';
+    return isBelow(path, '/dev') && isBelow('/dev', mountPoint) && !goneDevice.test(path);
+  }
+
+  /** Anybody may cover a folder of his own by FUSE: what lies below the cover counts as well. */
+  #devicesOfFile(path: string): ReadonlySet<string> {
+    const found = new Set<string>();
+    for (const mounts of [this.mounts, this.mounts.filter((mount) => !isFuse(mount))]) {
+      const mount = mountOf(path, mounts);
+      if (mount === null) continue;
+      for (const device of this.devicesOfMount(mount)) found.add(device);
+    }
+    return found;
   }
 
   #devices(mount: MountEntry, seen: Set<MountEntry>): Set<string> {
@@ -40,10 +107,12 @@ export class MountSources {
     seen.add(mount);
     const numbered = this.#graph.withNumber(mount.number);
     if (numbered !== null) found.add(numbered);
-    // bcachefs names all members, joined by ":".
-    for (const source of mount.source.split(':')) {
-      const device = this.#graph.withPath(source);
-      if (device !== null) found.add(device);
+    if (numbered === null && namesItsDevice(mount)) {
+      // bcachefs names all members, joined by ":".
+      for (const source of mount.source.split(':')) {
+        const device = this.#graph.withPath(source);
+        if (device !== null) found.add(device);
+      }
     }
     if (mount.fileSystem === 'btrfs') {
       for (const member of this.#btrfsMembersOf(found)) found.add(member);

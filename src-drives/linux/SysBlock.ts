@@ -1,5 +1,7 @@
-import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { fail } from '../../src-core/Failure.ts';
+import { readKernelFile, readKernelFolder } from './KernelFile.ts';
 
 /** One block device as the kernel shows it below /sys/class/block (sysfs-block, Documentation/ABI). */
 export interface SysBlockDevice {
@@ -51,6 +53,11 @@ function attribute(folder: string, name: string): string | null {
   }
 }
 
+/** An attribute that decides what lies on what: null only where it is not there or is blank. */
+function linkAttribute(folder: string, name: string): string | null {
+  return readKernelFile(join(folder, name))?.replace(/\n$/, '') || null;
+}
+
 function countAttribute(folder: string, name: string): number | null {
   const text = attribute(folder, name);
   if (text === null || !/^\d{1,16}$/.test(text)) return null;
@@ -68,14 +75,6 @@ function sizeOf(folder: string): number | null {
   return sectors === null ? null : sectors * SECTOR;
 }
 
-function entries(folder: string): string[] {
-  try {
-    return readdirSync(folder).sort();
-  } catch {
-    return [];
-  }
-}
-
 /** The folders from a device up to /sys/devices, nearest first. */
 function ancestors(sysRoot: string, devicePath: string): string[] {
   const folders: string[] = [];
@@ -84,10 +83,6 @@ function ancestors(sysRoot: string, devicePath: string): string[] {
     if (folders.length > 64) break;
   }
   return folders;
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** The serial of the USB device that a block device hangs on, or of the block device's own parent. */
@@ -108,22 +103,28 @@ function isPluggable(sysRoot: string, devicePath: string): boolean {
   );
 }
 
-function readDevice(sysRoot: string, name: string): SysBlockDevice | null {
-  let folder: string;
-  let devicePath: string;
+/** The folder of a device; null where the device went away meanwhile. */
+function folderOf(sysRoot: string, name: string): string | null {
+  const link = join(sysRoot, 'class/block', name);
   try {
-    folder = realpathSync(join(sysRoot, 'class/block', name));
-    devicePath = folder.slice(realpathSync(sysRoot).length);
-  } catch {
-    return null;
+    return realpathSync(link);
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return null;
+    throw fail('drive-list-unavailable', { detail: link }, { cause });
   }
-  const isPartition = attribute(folder, 'partition') !== null;
+}
+
+function readDevice(sysRoot: string, name: string): SysBlockDevice | null {
+  const folder = folderOf(sysRoot, name);
+  if (folder === null) return null;
+  const devicePath = folder.slice(realpathSync(sysRoot).length);
+  const isPartition = linkAttribute(folder, 'partition') !== null;
   const parent = join(folder, 'device');
   const isMmc = name.startsWith('mmcblk');
   const isVirtual = devicePath.startsWith('/devices/virtual/');
   return {
     name,
-    number: attribute(folder, 'dev'),
+    number: linkAttribute(folder, 'dev'),
     devicePath,
     wholeDisk: isPartition ? basename(dirname(folder)) : null,
     size: sizeOf(folder),
@@ -139,9 +140,9 @@ function readDevice(sysRoot: string, name: string): SysBlockDevice | null {
     mmcType: isMmc && !isPartition ? attribute(parent, 'type') : null,
     cardId: isMmc && !isPartition ? attribute(parent, 'cid') : null,
     scsiType: isMmc || isPartition ? null : attribute(parent, 'type'),
-    backingFile: attribute(folder, 'loop/backing_file'),
+    backingFile: linkAttribute(folder, 'loop/backing_file'),
     mapperName: attribute(folder, 'dm/name'),
-    slaves: isFolder(join(folder, 'slaves')) ? entries(join(folder, 'slaves')) : [],
+    slaves: readKernelFolder(join(folder, 'slaves')),
     pluggable: !isPartition && !isVirtual && isPluggable(sysRoot, devicePath),
   };
 }
@@ -149,16 +150,17 @@ function readDevice(sysRoot: string, name: string): SysBlockDevice | null {
 /**
  * Reads every block device of the machine. These attributes are kept by the kernel: none of them
  * asks the device, so that a dead one does not hold the scan.
+ * @throws FailureError drive-list-unavailable where it cannot be read what lies on what
  */
 export function readSysBlock(sysRoot: string): SysBlockDevice[] {
-  return entries(join(sysRoot, 'class/block'))
+  return readKernelFolder(join(sysRoot, 'class/block'))
     .map((name) => readDevice(sysRoot, name))
     .filter((device) => device !== null);
 }
 
 /** The member devices of each mounted btrfs file system: it shows one of them only as its source. */
 export function readBtrfsMembers(sysRoot: string): string[][] {
-  return entries(join(sysRoot, 'fs/btrfs'))
-    .map((id) => entries(join(sysRoot, 'fs/btrfs', id, 'devices')))
+  return readKernelFolder(join(sysRoot, 'fs/btrfs'))
+    .map((id) => readKernelFolder(join(sysRoot, 'fs/btrfs', id, 'devices')))
     .filter((members) => members.length > 0);
 }

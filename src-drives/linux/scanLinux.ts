@@ -1,17 +1,19 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Drive } from '../../src-core/Drive.ts';
 import { fail } from '../../src-core/Failure.ts';
+import { withinDeadline } from '../Deadline.ts';
 import { findKeptFiles, realPathHere, type RealPath } from '../KeptFile.ts';
 import type { ScanOptions } from '../ScanOptions.ts';
 import { runTool, type ToolRunner } from '../ToolRunner.ts';
 import { usedSpaceHere, withUsedSpace, type UsedSpace } from '../UsedSpace.ts';
 import { blkidRun, parseBlkid, type ProbedContent } from './Blkid.ts';
 import { devicePath } from './BlockGraph.ts';
+import { absentOrForbidden, readKernelFile } from './KernelFile.ts';
 import { LinuxDrives } from './LinuxDrives.ts';
 import { lsblkRun, parseLsblk, type LsblkReading } from './Lsblk.ts';
 import { isBelow, parseMountInfo, parseSwaps } from './MountTable.ts';
 import { readOpenPaths } from './OpenFiles.ts';
+import { lookAtPathHere, type LookAtPath, type PathKind } from './PathKind.ts';
 import { readBtrfsMembers, readSysBlock, type SysBlockDevice } from './SysBlock.ts';
 
 /** What the scan asks of the machine; tests give a recorded one. */
@@ -21,6 +23,7 @@ export interface LinuxMachine {
   readonly runTool: ToolRunner;
   readonly realPath: RealPath;
   readonly usedSpace: UsedSpace;
+  readonly lookAtPath: LookAtPath;
 }
 
 export const linuxMachine: LinuxMachine = {
@@ -29,6 +32,7 @@ export const linuxMachine: LinuxMachine = {
   runTool,
   realPath: realPathHere,
   usedSpace: usedSpaceHere,
+  lookAtPath: lookAtPathHere,
 };
 
 /** Buses whose drives are never flashed: nobody needs to know what is open on them. */
@@ -37,18 +41,19 @@ const uninteresting = new Set<Drive['bus']>(['sata', 'nvme', 'emmc', 'virtio', '
 /**
  * Looks at the drives of a Linux machine: sysfs and the mount table of the kernel, joined with what
  * lsblk knows of labels and file systems from udev; blkid reads them where no udev runs.
- * @throws FailureError drive-list-unavailable where neither sysfs nor lsblk shows any block device
+ * @throws FailureError drive-list-unavailable where neither sysfs nor lsblk shows any block device,
+ *   or where a table of the kernel cannot be read without which a drive in use could look free
  */
 export async function scanLinux(options: ScanOptions, machine: LinuxMachine): Promise<Drive[]> {
   const { procRoot, sysRoot } = machine;
-  const [listed, ownMounts, systemMounts, swaps, keptFiles] = await Promise.all([
+  const [listed, keptFiles] = await Promise.all([
     machine.runTool(lsblkRun),
-    readTable(join(procRoot, 'self/mountinfo')),
-    // Readable by root only: what is mounted outside of a namespace of our own.
-    readTable(join(procRoot, '1/mountinfo')),
-    readTable(join(procRoot, 'swaps')),
     findKeptFiles(options, machine.realPath),
   ]);
+  const ownMounts = readKernelFile(join(procRoot, 'self/mountinfo'), []) ?? '';
+  // Readable by root only: what is mounted outside of a namespace of our own.
+  const systemMounts = readKernelFile(join(procRoot, '1/mountinfo'), absentOrForbidden) ?? '';
+  const swaps = parseSwaps(readKernelFile(join(procRoot, 'swaps'), ['ENOENT']) ?? '');
   const lsblk = listed === null ? null : parseLsblk(listed);
   const sysDevices = readSysBlock(sysRoot);
   if (sysDevices.length === 0 && (lsblk === null || lsblk.devices.size === 0)) {
@@ -60,8 +65,16 @@ export async function scanLinux(options: ScanOptions, machine: LinuxMachine): Pr
     sysDevices,
     btrfsMembers: readBtrfsMembers(sysRoot),
     mounts: [...parseMountInfo(systemMounts), ...parseMountInfo(ownMounts)],
-    swaps: parseSwaps(swaps),
+    swaps,
     keptFiles,
+    pathKinds: await lookAt(
+      [
+        ...sysDevices.flatMap(({ backingFile }) => backingFile ?? []),
+        ...swaps.map(({ path }) => path),
+        ...keptFiles.map(({ realPath }) => realPath),
+      ],
+      machine,
+    ),
   }).drives();
   return Promise.all(
     withOpenFiles(drives, procRoot).map((drive) => withUsedSpace(drive, machine.usedSpace)),
@@ -80,12 +93,17 @@ async function probe(
   return parseBlkid((await machine.runTool(blkidRun(paths))) ?? '');
 }
 
-async function readTable(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch {
-    return '';
-  }
+/** Milliseconds that a path may take to be looked at; on a dead server it never is. */
+const PATIENCE = 200;
+
+async function lookAt(
+  paths: readonly string[],
+  machine: LinuxMachine,
+): Promise<Map<string, PathKind | null>> {
+  const looks = [...new Set(paths)].map(
+    async (path) => [path, await withinDeadline(machine.lookAtPath(path), PATIENCE)] as const,
+  );
+  return new Map(await Promise.all(looks));
 }
 
 function placesOf({ path, partitions }: Drive): string[] {

@@ -70,8 +70,15 @@ export abstract class Card {
   /** What is done before the image's first byte. @throws FailureError */
   abstract prepare(): Promise<void>;
 
-  /** What is done with one piece of the image; the slot's bytes stay valid meanwhile. */
-  protected abstract take(bytes: Uint8Array, piece: WrittenPiece): Promise<void>;
+  /**
+   * What is done with one piece of the image; the slot's bytes stay valid meanwhile.
+   * @param imageBytes how many of the bytes belong to the image; the rest are padding
+   */
+  protected abstract take(
+    bytes: Uint8Array,
+    piece: WrittenPiece,
+    imageBytes: number,
+  ): Promise<void>;
 
   /** What is done once every piece was taken and the image was found good. @throws FailureError */
   protected abstract complete(): Promise<void>;
@@ -127,6 +134,8 @@ export abstract class Card {
     await this.step(async () => {
       await this.#allTaken();
       await this.complete();
+      // Whoever ejects the card when it hears of it must find it closed.
+      await this.channel.retire();
       this.#end(null);
     });
   }
@@ -183,7 +192,7 @@ export abstract class Card {
     const start = piece.offset - filled.offset;
     const bytes = this.job.ring.view(filled.slot).subarray(start, start + piece.length);
     try {
-      await this.take(bytes, piece);
+      await this.take(bytes, piece, Math.min(piece.length, filled.length - start));
     } catch (thrown) {
       this.fail(failureOf(thrown));
     }
@@ -219,6 +228,7 @@ export abstract class Card {
       bytesVerified: this.bytesVerified,
       oldDataRemains: this.oldDataRemains,
     });
+    void this.channel.retire();
     this.onEnd();
   }
 }

@@ -30,11 +30,11 @@ export class ComparedCard extends Card {
     return Promise.resolve();
   }
 
-  protected async take(bytes: Uint8Array, piece: WrittenPiece): Promise<void> {
+  protected async take(bytes: Uint8Array, piece: WrittenPiece, imageBytes: number): Promise<void> {
     const slot = await this.#pool.take();
     const seen = this.job.ring.view(slot, piece.length);
     await this.channel.read(seen, piece.offset);
-    if (Buffer.compare(seen, bytes) !== 0) {
+    if (Buffer.compare(seen.subarray(0, imageBytes), bytes.subarray(0, imageBytes)) !== 0) {
       this.#firstDifference = Math.min(this.#firstDifference ?? Infinity, piece.offset);
       this.#differing += piece.length;
     }

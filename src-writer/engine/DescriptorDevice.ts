@@ -46,7 +46,7 @@ export class DescriptorDevice implements Device {
   }
 
   flush(): Promise<void> {
-    return this.#medium.noticingLoss(sync(this.#fd));
+    return this.#medium.noticingLoss(flushed(sync(this.#fd)));
   }
 
   presence(): Promise<Presence> {
@@ -55,6 +55,24 @@ export class DescriptorDevice implements Device {
 
   async close(): Promise<void> {
     await closeDescriptor(this.#fd);
+  }
+}
+
+/**
+ * What a system answers on raw devices that have nothing to flush: macOS where neither F_FULLFSYNC nor
+ * fsync apply to a character device, Windows for ERROR_INVALID_FUNCTION (libuv, src/win/error.c).
+ */
+const NOTHING_TO_FLUSH: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+  darwin: ['ENOTTY', 'EINVAL', 'ENOTSUP', 'ENODEV'],
+  win32: ['EISDIR'],
+};
+
+async function flushed(flushing: Promise<void>): Promise<void> {
+  try {
+    await flushing;
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    if (NOTHING_TO_FLUSH[process.platform]?.includes(code) !== true) throw cause;
   }
 }
 

@@ -9,8 +9,14 @@ export const STALL_SECONDS = 30;
 /** A failure this long after waking up, in milliseconds, is put down to the sleep. */
 const SLEEP_BLAME_MS = 60_000;
 
+/** A tick that comes so late, in milliseconds, tells of a process that was stopped, not of a card. */
+const PAUSE_MS = 5_000;
+
 /** Calendar and monotonic clock must differ by this much, in milliseconds, to count as sleep. */
 const SLEEP_GAP_MS = 10_000;
+
+/** Windows' ransomware protection answers with EACCES or EPERM as well. */
+const REFUSED_WRITES = process.platform === 'win32' ? ['EPERM', 'EACCES'] : ['EPERM', 'EROFS'];
 
 type Operation = 'read' | 'write' | 'flush';
 
@@ -30,6 +36,8 @@ export class DeviceChannel {
   #lastWall: number;
   #woke: { at: number; seconds: number } | null = null;
   #probing = false;
+  #isRetired = false;
+  #isClosed = false;
 
   constructor(device: Device, name: string, clock: Clock) {
     this.device = device;
@@ -68,9 +76,31 @@ export class DeviceChannel {
     this.#broken.reject(new FailureError(cause));
   }
 
+  /** Nothing was asked of the device that it has not answered. */
+  get isIdle(): boolean {
+    return this.#started.size === 0;
+  }
+
+  /** Closes the device once nothing is under way on it any more; a dead one may stay open for ever. */
+  retire(): Promise<void> {
+    this.#isRetired = true;
+    return this.#closeIfIdle();
+  }
+
+  async #closeIfIdle(): Promise<void> {
+    if (!this.#isRetired || !this.isIdle || this.#isClosed) return;
+    this.#isClosed = true;
+    // Closing writes out what a system still holds, so that it can stall like any operation.
+    const token = Symbol('close');
+    this.#started.set(token, this.#clock.now());
+    await this.device.close().catch(() => undefined);
+    this.#started.delete(token);
+  }
+
   /** To be called about twice a second: notices stalls, sleep and a device that went away. */
   tick(): void {
     if (this.#failure !== null) return;
+    if (this.#clock.now() - this.#lastNow > PAUSE_MS) this.#forgivePause();
     this.#noticeSleep();
     const oldest = Math.min(...this.#started.values());
     if (this.#clock.now() - oldest >= STALL_SECONDS * 1000) {
@@ -94,6 +124,7 @@ export class DeviceChannel {
       this.break(cause);
     } finally {
       this.#started.delete(token);
+      void this.#closeIfIdle();
     }
     // The channel may have broken while the operation was under way.
     const { failure: broken } = this;
@@ -128,7 +159,7 @@ export class DeviceChannel {
     if (lost !== null) return this.#afterSleep() ?? lost;
     if (cause === 'ENOSPC') return failure('disk-full', { path: drive });
     // A write-protected loop device opens for writing and refuses the first write with EPERM.
-    if (operation === 'write' && (cause === 'EROFS' || cause === 'EPERM')) {
+    if (operation === 'write' && REFUSED_WRITES.includes(cause)) {
       return failure(process.platform === 'win32' ? 'blocked-by-protection' : 'write-protected', {
         drive,
       });
@@ -138,6 +169,11 @@ export class DeviceChannel {
     if (cause === 'ENODEV' || cause === 'ENXIO') return failure('reader-lost', { drive });
     if (cause === 'ENOMEDIUM') return failure('card-lost', { drive });
     return failure(operation === 'read' ? 'read-failed' : 'write-failed', { drive, offset, cause });
+  }
+
+  /** Operations that ended while this process was stopped have not been heard of yet. */
+  #forgivePause(): void {
+    for (const token of this.#started.keys()) this.#started.set(token, this.#clock.now());
   }
 
   #noticeSleep(): void {

@@ -9,6 +9,7 @@ export interface EngineThread<Command, Reply> {
   postMessage(command: Command): void;
   on(event: 'message', listener: (reply: Reply) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'exit', listener: () => void): unknown;
   terminate(): Promise<unknown>;
 }
 

@@ -142,14 +142,16 @@ export class FlashedCard extends Card {
   }
 
   async #poison(): Promise<void> {
-    // A write may reach the medium even if it fails, so this is said first.
-    this.condition = 'unfinished';
+    // A write may reach the medium even if it fails: an untouched card is none from here on. One that
+    // was written already is unfinished only when this has succeeded.
+    if (this.condition === 'untouched') this.condition = 'unfinished';
     const { ring } = this.job;
     await this.#write(ring.view(SHARED_SLOTS.marker, this.#head), 0);
     if (this.#tail.length > 0) {
       await this.#write(ring.view(SHARED_SLOTS.zeros, this.#tail.length), this.#tail.offset);
     }
     await this.channel.flush();
+    this.condition = 'unfinished';
   }
 
   /** A card is either untouched or has lost its partition table, never half of it. */
@@ -197,6 +199,7 @@ export class FlashedCard extends Card {
       if (piece.offset >= end + SAMPLE_BYTES) skipped.push(end);
       end = piece.offset + piece.length;
     }
+    if ((this.#options.imageSize() ?? end) >= end + SAMPLE_BYTES) skipped.push(end);
     return skipped;
   }
 

@@ -50,8 +50,10 @@ export class Medium {
 }
 
 function sysfsFolder(fd: number): string | null {
+  // Windows cannot even stat a disk.
+  if (process.platform !== 'linux') return null;
   const stat = fstatSync(fd);
-  if (process.platform !== 'linux' || !stat.isBlockDevice()) return null;
+  if (!stat.isBlockDevice()) return null;
   // The encoding of dev_t that glibc's gnu_dev_major and gnu_dev_minor undo; minors may be wide.
   const number = BigInt(stat.rdev);
   const major = ((number >> 8n) & 0xfffn) | ((number >> 32n) & ~0xfffn);

@@ -13,9 +13,15 @@ const WINDOWS_UNBUFFERED = 0x0200_0000;
  * (`\\.\PhysicalDrive2`), whose volumes the supervisor holds locked meanwhile.
  * @throws FailureError drive-open-failed, blocked-by-protection
  */
-export function openRawDevice(path: string, size: number, blockSize: number): DescriptorDevice {
+export function openRawDevice(
+  path: string,
+  size: number,
+  blockSize: number,
+  use: 'write' | 'read',
+): DescriptorDevice {
   try {
-    const fd = openSync(path, constants.O_RDWR | WINDOWS_UNBUFFERED);
+    const access = use === 'write' ? constants.O_RDWR : constants.O_RDONLY;
+    const fd = openSync(path, access | WINDOWS_UNBUFFERED);
     return new DescriptorDevice(fd, size, blockSize);
   } catch (thrown) {
     const cause =

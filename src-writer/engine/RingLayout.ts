@@ -17,6 +17,8 @@ export interface RingLayout {
   /** Slots in all. */
   readonly slots: number;
   readonly imageSlots: readonly number[];
+  /** How many of them may hold bytes behind those of the earliest unfinished piece. */
+  readonly aheadSlots: number;
   /** The read-back's slots, one list per card. */
   readonly cardSlots: readonly (readonly number[])[];
   /** Threads that decode. */
@@ -36,7 +38,7 @@ export function ringLayout(plan: DecodePlan, cards: number, cores: number): Ring
   const take = (count: number): number[] => Array.from({ length: count }, () => next++);
   const imageSlots = take(imageCount);
   const cardSlots = Array.from({ length: cards }, () => take(depth));
-  return { slots: next, imageSlots, cardSlots, decoders, depth };
+  return { slots: next, imageSlots, aheadSlots: ahead, cardSlots, decoders, depth };
 }
 
 /** Threads, and the slots they need to work ahead of the one whose bytes come next. */

@@ -17,6 +17,7 @@ export class SlotFiller {
   #slot: number | null = null;
   #bytes: Uint8Array = new Uint8Array(0);
   #fill = 0;
+  #isPushing = false;
 
   /** @param offset where in the image the stream begins; a multiple of {@link SLOT_BYTES} */
   constructor(ports: SlotFillerPorts, offset: number) {
@@ -30,6 +31,8 @@ export class SlotFiller {
   }
 
   async push(chunk: Uint8Array, inputConsumed: number): Promise<void> {
+    if (this.#isPushing) throw new Error('a chunk came before the one before it was taken');
+    this.#isPushing = true;
     let taken = 0;
     while (taken < chunk.length) {
       if (this.#slot === null) {
@@ -43,10 +46,13 @@ export class SlotFiller {
       taken += count;
       if (this.#fill === SLOT_BYTES) this.#hand(inputConsumed);
     }
+    this.#isPushing = false;
   }
 
   /** Hands on the last, partial slot; returns the bytes of the image up to its end. */
   finish(inputConsumed: number): number {
+    // An image that loses its end in silence is the worst that a decoder can do.
+    if (this.#isPushing) throw new Error('the stream ended before its last chunk was taken');
     if (this.#slot !== null) {
       const padded = Math.ceil(this.#fill / PADDING) * PADDING;
       this.#bytes.fill(0, this.#fill, padded);

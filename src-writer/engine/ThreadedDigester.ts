@@ -13,6 +13,7 @@ export class ThreadedDigester implements Digester {
   readonly #worker: EngineThread<DigestCommand, DigestReply>;
   readonly #ring: Ring;
   readonly #waiting: PromiseWithResolvers<DigestReply>[] = [];
+  #death: Error | null = null;
 
   constructor(worker: EngineThread<DigestCommand, DigestReply>, ring: Ring) {
     this.#worker = worker;
@@ -21,7 +22,10 @@ export class ThreadedDigester implements Digester {
       this.#waiting.shift()?.resolve(reply);
     });
     worker.on('error', (error) => {
-      for (const waiting of this.#waiting.splice(0)) waiting.reject(error);
+      this.#die(error);
+    });
+    worker.on('exit', () => {
+      this.#die(new Error('digest thread: it ended'));
     });
   }
 
@@ -52,7 +56,13 @@ export class ThreadedDigester implements Digester {
     return [...reply.crcs];
   }
 
+  #die(cause: Error): void {
+    this.#death ??= cause;
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#death);
+  }
+
   async #ask(command: DigestCommand): Promise<DigestReply> {
+    if (this.#death !== null) throw this.#death;
     const waiting = Promise.withResolvers<DigestReply>();
     this.#waiting.push(waiting);
     this.#worker.postMessage(command);

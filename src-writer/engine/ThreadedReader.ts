@@ -9,12 +9,6 @@ import type { DecodeCommand, DecodeReply } from './ThreadMessages.ts';
 /** Empty slots a thread holds, so that it never waits for the main thread between two. */
 const GRANTED_AHEAD = 2;
 
-/**
- * Slots that only the thread whose bytes come next may take. Without them, threads that run ahead
- * would fill the ring with bytes that nobody can consume yet.
- */
-const RESERVED = 3;
-
 /** Segments that one thread decodes as one run of slots. */
 interface DecodeJob {
   readonly first: number;
@@ -25,8 +19,8 @@ interface DecodeWorker {
   readonly worker: EngineThread<DecodeCommand, DecodeReply>;
   /** Index of the job it works on; Infinity when idle. */
   job: number;
-  /** Empty slots that it holds. */
-  granted: number;
+  /** Slots that it holds and has not filled yet. */
+  readonly empty: Set<number>;
 }
 
 /** How a plan is shared out: a job per segment where all begin on a slot boundary, else one job. */
@@ -43,23 +37,32 @@ export class ThreadedReader implements ImageReader {
   readonly #jobs: readonly DecodeJob[];
   readonly #workers: readonly DecodeWorker[];
   readonly #free: number[];
+  /** For each slot that is not free: the job whose bytes it holds or will hold. */
+  readonly #jobOfSlot = new Map<number, number>();
+  readonly #aheadSlots: number;
   readonly #queue = new FilledQueue();
   readonly #unfinished: Set<number>;
   #nextJob = 0;
   #end = 0;
 
+  /**
+   * @param slots what the image is decoded into
+   * @param aheadSlots how many of them may hold bytes behind those of the earliest unfinished job
+   */
   constructor(
     path: string,
     plan: DecodePlan,
     workers: readonly EngineThread<DecodeCommand, DecodeReply>[],
     slots: readonly number[],
+    aheadSlots: number,
   ) {
     this.#path = path;
     this.#plan = plan;
     this.#jobs = decodeJobs(plan);
     this.#unfinished = new Set(this.#jobs.keys());
     this.#free = [...slots];
-    this.#workers = workers.map((worker) => ({ worker, job: Infinity, granted: 0 }));
+    this.#aheadSlots = aheadSlots;
+    this.#workers = workers.map((worker) => ({ worker, job: Infinity, empty: new Set() }));
     for (const decoder of this.#workers) {
       decoder.worker.on('message', (reply: DecodeReply) => {
         this.#receive(decoder, reply);
@@ -77,6 +80,7 @@ export class ThreadedReader implements ImageReader {
   }
 
   release(slot: number): void {
+    this.#jobOfSlot.delete(slot);
     this.#free.push(slot);
     this.#grant();
   }
@@ -88,7 +92,7 @@ export class ThreadedReader implements ImageReader {
   #receive(decoder: DecodeWorker, reply: DecodeReply): void {
     switch (reply.type) {
       case 'filled':
-        decoder.granted -= 1;
+        decoder.empty.delete(reply.filled.slot);
         this.#queue.push(reply.filled);
         break;
       case 'done':
@@ -116,11 +120,9 @@ export class ThreadedReader implements ImageReader {
 
   #assign(decoder: DecodeWorker): void {
     const job = this.#jobs[this.#nextJob];
-    if (job === undefined) {
-      decoder.job = Infinity;
-      return;
-    }
-    decoder.job = this.#nextJob;
+    decoder.job = job === undefined ? Infinity : this.#nextJob;
+    for (const slot of decoder.empty) this.#jobOfSlot.set(slot, decoder.job);
+    if (job === undefined) return;
     this.#nextJob += 1;
     this.#send(decoder, { type: 'decode', job: decoder.job, ...job });
   }
@@ -128,17 +130,27 @@ export class ThreadedReader implements ImageReader {
   /** Hands out free slots, the thread whose bytes are wanted first before all others. */
   #grant(): void {
     // A set keeps the order of insertion, so its first job is the earliest that is not done.
-    const [frontier] = this.#unfinished;
+    const [frontier = Infinity] = this.#unfinished;
     const busy = this.#workers.filter(({ job }) => job !== Infinity);
     for (const decoder of busy.sort((one, other) => one.job - other.job)) {
-      const reserved = decoder.job === frontier ? 0 : RESERVED;
-      while (decoder.granted < GRANTED_AHEAD && this.#free.length > reserved) {
+      while (decoder.empty.size < GRANTED_AHEAD && this.#mayTake(decoder.job, frontier)) {
         const slot = this.#free.pop();
         if (slot === undefined) break;
-        decoder.granted += 1;
+        decoder.empty.add(slot);
+        this.#jobOfSlot.set(slot, decoder.job);
         this.#send(decoder, { type: 'slot', slot });
       }
     }
+  }
+
+  /**
+   * Threads that run ahead share a bounded part of the ring. What they fill nobody can consume yet,
+   * so that the thread whose bytes come next would wait for ever if they took the rest as well.
+   */
+  #mayTake(job: number, frontier: number): boolean {
+    if (job === frontier) return true;
+    const ahead = [...this.#jobOfSlot.values()].filter((holder) => holder > frontier).length;
+    return ahead < this.#aheadSlots;
   }
 
   #send(decoder: DecodeWorker, command: DecodeCommand): void {

@@ -21,6 +21,7 @@ import { startEngineThread } from './EngineThread.ts';
 import { openPracticeCard, openPracticeCardToRead } from './PracticeCard.ts';
 import { openRawDevice } from './RawDevice.ts';
 import { RawReader } from './RawReader.ts';
+import { ringLayout } from './RingLayout.ts';
 import type { Ring } from './Ring.ts';
 import { ThreadedDigester } from './ThreadedDigester.ts';
 import { ThreadedReader } from './ThreadedReader.ts';
@@ -32,10 +33,10 @@ const readAt = promisify(read);
 export function systemPorts(emit: (event: FlashEvent) => void): EnginePorts {
   return {
     clock: systemClock,
-    cores: availableParallelism(),
+    layout: (plan, cards) => ringLayout(plan, cards, availableParallelism()),
     emit,
     openImage: openEngineImage,
-    openDevice: async (target) => Promise.resolve(openDevice(target, 'write')),
+    openDevice: async (target, use) => Promise.resolve(openDevice(target, use)),
   };
 }
 
@@ -57,10 +58,16 @@ async function openEngineImage(image: EngineOrder['image']): Promise<EngineImage
       fileSize: file.size,
       plan,
       mapper: bmap !== null ? new BmapMapper(bmap) : usedBlocks(image),
-      decode: (ring, { decoders, imageSlots }) =>
+      decode: (ring, { decoders, imageSlots, aheadSlots }) =>
         plan.format === 'raw'
           ? new RawReader(rawFile(file), ring, imageSlots)
-          : new ThreadedReader(path, plan, threads(file, plan, ring, decoders), imageSlots),
+          : new ThreadedReader(
+              path,
+              plan,
+              threads(file, plan, ring, decoders),
+              imageSlots,
+              aheadSlots,
+            ),
       digest: (ring) => {
         const start = { role: 'digest', memory: ring.memory, bmap } as const;
         return new ThreadedDigester(startEngineThread(start), ring);
@@ -121,7 +128,7 @@ export function openDevice(target: EngineTarget, use: 'write' | 'read'): Descrip
     case 'descriptor':
       return new DescriptorDevice(device.fd, size, logicalBlockSize);
     case 'raw-path':
-      return openRawDevice(device.path, size, logicalBlockSize);
+      return openRawDevice(device.path, size, logicalBlockSize, use);
     case 'practice':
       return use === 'read'
         ? openPracticeCardToRead(device.path)

@@ -22,6 +22,12 @@ export interface HeldDevice {
   release(): Promise<void>;
 }
 
+export interface HoldOptions {
+  readonly forWriting: boolean;
+  readonly discard: boolean;
+  readonly signal: AbortSignal;
+}
+
 /** What the supervisor asks of an operating system. One implementation each for Linux, macOS, Windows. */
 export interface DevicePlatform {
   /**
@@ -41,9 +47,10 @@ export interface DevicePlatform {
    * then opens it exclusively and past the page cache, and proves that it is still the given one.
    * @param forWriting false for `verify` and `inspect`: nothing is unmounted then, and the open is read-only
    * @param discard drop the whole medium's content first, where it can
+   * @param signal ends what is under way, tools included, until the device is given back
    * @throws FailureError unmount-failed, drive-busy, drive-changed, write-protected,
    *   drive-open-failed, card-lost, reader-lost, permission-volume-access-refused,
    *   blocked-by-protection, system-tool-missing
    */
-  hold(drive: Drive, options: { forWriting: boolean; discard: boolean }): Promise<HeldDevice>;
+  hold(drive: Drive, options: HoldOptions): Promise<HeldDevice>;
 }

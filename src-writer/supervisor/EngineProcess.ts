@@ -6,10 +6,10 @@ import { CLEAN_ENVIRONMENT } from './SystemTool.ts';
 
 /** The engine of one job, seen as something that may say anything: what it says must fit the schema. */
 export class EngineProcess {
+  readonly #end = Promise.withResolvers<string>();
   /** Settles when it is gone, with how it ended, for a log. Never rejects. */
-  readonly ended: Promise<string>;
+  readonly ended = this.#end.promise;
   readonly #child: ChildProcess;
-  readonly #settle: (detail: string) => void;
   #misbehaviour: string | null = null;
 
   /**
@@ -22,9 +22,6 @@ export class EngineProcess {
     descriptors: readonly number[],
     onReport: (report: WriterReport) => void,
   ) {
-    const ended = Promise.withResolvers<string>();
-    this.ended = ended.promise;
-    this.#settle = ended.resolve;
     // The requests in flight of every card, and what decoding needs besides.
     const threads = String(4 * descriptors.length + 8);
     this.#child = spawn(file, args, {
@@ -46,10 +43,10 @@ export class EngineProcess {
       }
     });
     this.#child.on('error', ({ message }) => {
-      this.#settle(message);
+      this.#end.resolve(message);
     });
     this.#child.on('close', (code, signal) => {
-      this.#settle(this.#misbehaviour ?? `engine ended: ${signal ?? `code ${String(code)}`}`);
+      this.#end.resolve(this.#misbehaviour ?? `engine ended: ${signal ?? `code ${String(code)}`}`);
     });
   }
 
@@ -66,6 +63,6 @@ export class EngineProcess {
   /** A dead device can keep it from ending; then it is left to the kernel. */
   kill(): void {
     this.#child.kill('SIGKILL');
-    setTimeout(this.#settle, 300, this.#misbehaviour ?? 'engine does not end');
+    setTimeout(this.#end.resolve, 300, this.#misbehaviour ?? 'engine does not end');
   }
 }

@@ -52,9 +52,8 @@ export class Supervisor {
       this.#reject(failure('writer-busy', {}));
       return;
     }
-    const job = new WriterJob(request, this.#around);
-    this.#job = job;
-    this.#running = job.run().then(() => {
+    this.#job = new WriterJob(request, this.#around);
+    this.#running = this.#job.run().then(() => {
       this.#job = null;
     });
   }

@@ -15,15 +15,25 @@ export function toolPath(tool: string, systemPackage: string): string {
   return path;
 }
 
-/** Runs a tool without a shell. @param path absolute */
+/** A tool that waits for a dead device is given up. Milliseconds. */
+const PATIENCE = 60_000;
+
+/** @returns aborted with the given one, or when a tool has had its time */
+export function inTime(...signals: AbortSignal[]): AbortSignal {
+  return AbortSignal.any([...signals, AbortSignal.timeout(PATIENCE)]);
+}
+
+/** Runs a tool without a shell. @param path absolute @param signal kills it, and is not waited for */
 export function runTool(
   path: string,
   args: readonly string[],
+  signal = inTime(),
 ): Promise<{ readonly ok: boolean; readonly output: string; readonly errorText: string }> {
   return new Promise((resolve) => {
-    const options = { cwd: '/', env: CLEAN_ENVIRONMENT };
-    execFile(path, args, options, (error, output, errorText) => {
-      resolve({ ok: !error, output: output.trim(), errorText: errorText.trim().slice(0, 1000) });
+    const options = { cwd: '/', env: CLEAN_ENVIRONMENT, signal, killSignal: 'SIGKILL' } as const;
+    execFile(path, args, options, (error, output, told) => {
+      const errorText = (told.trim() || (error?.message ?? '')).slice(0, 1000);
+      resolve({ ok: !error, output: output.trim(), errorText });
     }).stdin?.end();
   });
 }

@@ -5,7 +5,7 @@ import { type Failure, fail, failureOf } from '../../src-core/Failure.ts';
 
 export interface ApprovalRequest extends Pick<
   DriveOrder,
-  'targets' | 'imageSize' | 'allowWarned' | 'allowVirtual'
+  'targets' | 'imageSize' | 'allowVirtual'
 > {
   readonly forWriting: boolean;
 }
@@ -23,7 +23,7 @@ export async function approveTargets(
 ): Promise<{ approved: Map<string, Drive>; refusals: Failure[] }> {
   const approved = new Map<string, Drive>();
   const refusals: Failure[] = [];
-  for (const { cardId, path, identity } of request.targets) {
+  for (const { cardId, path, identity, accepted } of request.targets) {
     try {
       const real = await wholeDevice(path);
       const drive = drives.find((seen) => seen.path === real);
@@ -33,7 +33,7 @@ export async function approveTargets(
       }
       const what = identityDifference(identity, identityOf(drive));
       if (what !== null) throw fail('drive-changed', { drive: real, what });
-      judge(drive, request);
+      judge(drive, request, accepted);
       approved.set(cardId, drive);
     } catch (cause) {
       refusals.push(failureOf(cause));
@@ -43,15 +43,16 @@ export async function approveTargets(
 }
 
 /** Reading loses nothing: warnings and a write-protect switch are no reason against it. */
-function judge(drive: Drive, request: ApprovalRequest): void {
+function judge(drive: Drive, request: ApprovalRequest, accepted: readonly string[]): void {
   const { refusals, warnings } = classifyDrive(drive, request);
   const against = refusals.filter(({ code }) => request.forWriting || code !== 'read-only');
   const codes = (given: readonly { code: string }[]): string =>
-    given.map(({ code }) => code).join(', ');
+    [...new Set(given.map(({ code }) => code))].join(', ');
   if (against.length > 0) {
     throw fail('drive-refused', { drive: drive.path, reasons: codes(against) });
   }
-  if (request.forWriting && warnings.length > 0 && !request.allowWarned) {
-    throw fail('drive-warned', { drive: drive.path, reasons: codes(warnings) });
+  const unseen = warnings.filter(({ code }) => !accepted.includes(code));
+  if (request.forWriting && unseen.length > 0) {
+    throw fail('drive-warned', { drive: drive.path, reasons: codes(unseen) });
   }
 }

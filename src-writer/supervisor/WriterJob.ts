@@ -1,21 +1,19 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import {
-  type DriveOrder,
-  type EngineRequest,
-  type SupervisorRequest,
-  WRITER_PROTOCOL,
-  type WriterReport,
+import { WRITER_PROTOCOL as v } from '../../src-contract/WriterWire.ts';
+import type {
+  DriveOrder,
+  EngineRequest,
+  SupervisorRequest,
+  WriterReport,
 } from '../../src-contract/WriterWire.ts';
 import type { Drive } from '../../src-core/Drive.ts';
-import { type Failure, FailureError, fail, failure, failureOf } from '../../src-core/Failure.ts';
+import { type Failure, fail, failure, failureOf } from '../../src-core/Failure.ts';
 import type { DevicePlatform, HeldDevice } from './DevicePlatform.ts';
 import { EngineProcess } from './EngineProcess.ts';
 import { approveTargets } from './TargetApproval.ts';
 
 /** An engine that was told to stop, or that has said `end`, gets this long. Milliseconds. */
 const GRACE = 1500;
-
-const v = WRITER_PROTOCOL;
 
 export interface JobSurroundings {
   readonly platform: DevicePlatform;
@@ -29,6 +27,7 @@ export type JobRequest = Exclude<SupervisorRequest, { type: 'cancel' }>;
 type WireEvent = Extract<WriterReport, { type: 'event' }>['event'];
 
 interface Card {
+  readonly cardId: string;
   readonly drive: Drive;
   readonly held: HeldDevice;
   /** Bytes of it may have changed. */
@@ -47,8 +46,8 @@ export class WriterJob {
   readonly #givingBack: Promise<void>[] = [];
   readonly #cancels: (string | null)[] = [];
   readonly #stopped = Promise.withResolvers<never>();
-  /** Why the job is to end early. */
-  #ending: Failure | null = null;
+  /** Aborted with why the job is to end early. */
+  readonly #stopping = new AbortController();
   #answered = false;
   #engine: EngineProcess | null = null;
 
@@ -74,52 +73,41 @@ export class WriterJob {
   }
 
   /** Cancels one card, or all with null: then the engine is gone after {@link GRACE} at the latest. */
-  cancel(cardId: string | null): void {
+  cancel(cardId: string | null, why: Error = fail('cancelled', {})): void {
     this.#cancels.push(cardId);
     this.#engine?.send({ v, type: 'cancel', jobId: this.jobId, cardId });
     if (cardId !== null) return;
-    this.#stop(failure('cancelled', {}));
+    this.#stopping.abort(why);
+    this.#stopped.reject(why);
     setTimeout(() => this.#engine?.kill(), GRACE).unref();
   }
 
   /** The supervisor ends. */
   abort(): void {
-    this.#stop(failure('writer-ended', { detail: 'the supervisor was ended' }));
+    this.cancel(null, fail('writer-ended', { detail: 'the supervisor was ended' }));
     this.#engine?.kill();
   }
 
-  #stop(cause: Failure): void {
-    this.#ending ??= cause;
-    this.#stopped.reject(new FailureError(cause));
-  }
-
   async #approve(): ReturnType<typeof approveTargets> {
-    const { platform } = this.#around;
     const drives = await this.#around.scan(this.#order?.image.path ?? null);
-    const looking = { imageSize: null, allowWarned: true, allowVirtual: true };
+    const looking = { imageSize: null, allowVirtual: true };
     const request =
       this.#request.type === 'order'
         ? { ...this.#request.order, forWriting: this.#request.order.action === 'flash' }
         : { ...looking, targets: [this.#request.target], forWriting: false };
-    return approveTargets(request, drives, (path) => platform.wholeDevice(path));
+    return approveTargets(request, drives, (path) => this.#around.platform.wholeDevice(path));
   }
 
   async #work(approved: ReadonlyMap<string, Drive>): Promise<void> {
     const { command, handsFiles } = await this.#around.platform.engineCommand();
-    const holding = [...approved].map(
-      async ([cardId, drive]) => [cardId, await this.#hold(cardId, drive)] as const,
-    );
+    const holding = [...approved].map((target) => this.#hold(...target));
     // In the order of the request, whichever was ready first.
-    for (const [cardId, card] of await Promise.all(holding)) {
-      if (card) this.#cards.set(cardId, card);
-    }
+    for (const card of await Promise.all(holding)) if (card) this.#cards.set(card.cardId, card);
     if (this.#cards.size === 0) return;
     const devices = [...this.#cards.values()].map(({ held }) => held.device);
     const held = devices.flatMap((device) => (device.kind === 'descriptor' ? [device.fd] : []));
     const files = handsFiles ? openFiles(this.#order) : [];
-    const engine = new EngineProcess(command, [...held, ...files], (report) => {
-      this.#relay(report);
-    });
+    const engine = new EngineProcess(command, [...held, ...files], this.#relay.bind(this));
     files.forEach(closeSync);
     this.#engine = engine;
     engine.send(this.#engineRequest(3 + held.length, files.length));
@@ -133,16 +121,17 @@ export class WriterJob {
     const forWriting = this.#order?.action === 'flash';
     const discard = forWriting && this.#order.image.blockMap !== null;
     if (this.#order) this.#report({ type: 'phase', cardId, phase: 'preparing' });
+    const { signal } = this.#stopping;
     let holding: Promise<HeldDevice> | null = null;
     try {
-      if (this.#ending) throw new FailureError(this.#ending);
-      holding = this.#around.platform.hold(drive, { forWriting, discard });
+      signal.throwIfAborted();
+      holding = this.#around.platform.hold(drive, { forWriting, discard, signal });
       const held = await Promise.race([holding, this.#stopped.promise]);
-      return { drive, held, begun: held.discarded, settled: false };
+      return { cardId, drive, held, begun: held.discarded, settled: false };
     } catch (cause) {
       void holding?.then((late) => late.release()).catch(() => undefined);
       if (!this.#order) throw cause;
-      this.#reportCard(cardId, discard && holding !== null && this.#ending !== null, cause);
+      this.#reportCard(cardId, discard && holding !== null && signal.aborted, cause);
       return null;
     }
   }
@@ -160,9 +149,8 @@ export class WriterJob {
     if (!target) throw fail('internal', { detail: 'no card' });
     if (!this.#order) return { v, type: 'inspect', jobId: this.jobId, target };
     const { jobId, action, verify } = this.#order;
-    const fd = files > 0 ? firstFile : null;
-    const blockMapFd = files > 1 ? firstFile + 1 : null;
-    const image = { ...this.#order.image, fd, blockMapFd };
+    const fds = { fd: files > 0 ? firstFile : null, blockMapFd: files > 1 ? firstFile + 1 : null };
+    const image = { ...this.#order.image, ...fds };
     return { v, type: 'order', order: { jobId, action, verify, image, targets } };
   }
 
@@ -192,8 +180,13 @@ export class WriterJob {
     // when its device was taken.
     const isPreparing = event.type === 'phase' && event.phase === 'preparing';
     if (card && event.type === 'phase') card.begun = true;
-    if (!isPreparing) this.#report(event);
-    if (!card || event.type !== 'card') return;
+    if (!card || event.type !== 'card') {
+      if (!isPreparing) this.#report(event);
+      return;
+    }
+    // The engine does not know what was discarded before it got the device.
+    const isBlank = event.condition === 'untouched' && card.held.discarded;
+    this.#report(isBlank ? { ...event, condition: 'unfinished' } : event);
     card.settled = true;
     this.#givingBack.push(this.#giveBack(event.cardId, card.held, event.failure === null));
   }
@@ -202,16 +195,15 @@ export class WriterJob {
   #settleRest(detail: string): void {
     if (!this.#order && !this.#answered) this.#refuse([failure('writer-ended', { detail })]);
     if (!this.#order) return;
-    const problem = new FailureError(this.#ending ?? failure('writer-ended', { detail }));
+    const problem: unknown = this.#stopping.signal.reason ?? fail('writer-ended', { detail });
     for (const [cardId, { settled, begun }] of this.#cards) {
-      const isWriting = begun && this.#order.action === 'flash';
-      if (!settled) this.#reportCard(cardId, isWriting, problem);
+      if (!settled) this.#reportCard(cardId, begun && this.#order.action === 'flash', problem);
     }
   }
 
   async #giveBack(cardId: string, held: HeldDevice, complete: boolean): Promise<void> {
     if (!complete) return held.release();
-    const eject = this.#order?.eject === true;
+    const eject = this.#order?.eject === true && this.#order.action === 'flash';
     if (eject) this.#report({ type: 'phase', cardId, phase: 'ejecting' });
     const ending = eject ? held.eject() : held.release().then(() => 'kept' as const);
     const ejected = await ending.then(

@@ -36,10 +36,8 @@ function dropTo(uid: number, gid: number): void {
 
 /** Tries to get back, then looks at every thread: an id or a capability that is left is a way back. */
 function proveDropped(uid: number, gid: number): void {
-  refused(() => process.setuid?.(0));
-  refused(() => process.seteuid?.(0));
-  refused(() => process.setgid?.(0));
-  refused(() => process.setegid?.(0));
+  const calls = ['setuid', 'seteuid', 'setgid', 'setegid'] as const;
+  for (const call of calls) refused(() => process[call]?.(0));
   refused(() => process.setgroups?.([0]));
   if (process.platform !== 'linux') return;
   const four = (id: number): string => Array<number>(4).fill(id).join('\t');
@@ -63,10 +61,9 @@ function refused(wayBack: () => void): void {
 
 function dieWithSupervisor(): void {
   const supervisor = process.ppid;
-  const look = (): void => {
+  setInterval(() => {
     if (process.ppid !== supervisor) process.kill(process.pid, 'SIGKILL');
-  };
-  setInterval(look, 250).unref();
+  }, 250).unref();
 }
 
 const [enginePath = '', uid, gid] = process.argv.slice(2);

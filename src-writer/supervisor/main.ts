@@ -11,11 +11,17 @@ import { WindowsDevices } from './windows/WindowsDevices.ts';
 /** Longest that permission lasts. Milliseconds. */
 const LIFETIME = 8 * 60 * 60 * 1000;
 
+/** A job that is running at its end gets this long to finish. Milliseconds. */
+const LAST_JOB = 60 * 60 * 1000;
+
 type Devices = new (folder: string) => DevicePlatform;
 
 const elsewhere: Partial<Record<string, Devices>> = { darwin: MacosDevices, win32: WindowsDevices };
 
 async function main(): Promise<void> {
+  // sudo relays SIGUSR1 from whoever called it, and Node would answer with a debugger that has rights.
+  if (process.platform !== 'win32' && !process.execArgv.includes('--disable-sigusr1'))
+    throw new Error('the supervisor must be started with --disable-sigusr1');
   // What the terminal sends to everyone (Ctrl+C, its end) is for the program to answer.
   for (const signal of ['SIGINT', 'SIGQUIT', 'SIGHUP'] as const)
     process.on(signal, () => undefined);
@@ -43,6 +49,7 @@ async function main(): Promise<void> {
     if (process.ppid !== parent) leave();
   }, 250);
   setTimeout(() => void supervisor.idle(false).then(leave), LIFETIME);
+  setTimeout(leave, LIFETIME + LAST_JOB);
 }
 
 await main();

@@ -124,6 +124,34 @@ test('the drive below a mounted image file is seen as in use by it', async () =>
   }
 });
 
+test('the drive below a loop device on the drive itself is refused once that is mounted', async () => {
+  await using below = await LoopDevice.create(16 * MIB);
+  const place = await mkdtemp('/boot-boxwright-test-');
+  const node = join(dirname(below.backing), 'node');
+  const number = await run('/usr/bin/lsblk', ['-dno', 'MAJ:MIN', below.path]);
+  await run('/usr/bin/mknod', [node, 'b', ...number.stdout.trim().split(':')]);
+  try {
+    for (const behind of [below.path, node]) {
+      const { stdout } = await run('/usr/sbin/losetup', ['-f', '--show', behind]);
+      const above = stdout.trim();
+      const name = above.slice('/dev/'.length);
+      try {
+        const attached = classifyDrive(await seen(below.path), request);
+        expect(attached.warnings).toContainEqual({ code: 'files-in-use', about: name });
+        await using mount = await mounted(place, above);
+        const { refusals } = classifyDrive(await seen(below.path), request);
+        expect(refusals).toEqual([
+          { code: 'carries-boot', about: `${mount.place} through ${name}` },
+        ]);
+      } finally {
+        await run('/usr/sbin/losetup', ['-d', above]);
+      }
+    }
+  } finally {
+    await rmdir(place);
+  }
+});
+
 test('a write-protected drive is refused', async () => {
   await using loop = await LoopDevice.create(MIB, { readOnly: true });
   const { refusals } = classifyDrive(await seen(loop.path), request);
@@ -153,6 +181,10 @@ test('partitions are seen, and are no drives', async () => {
       [`${loop.name}p2`, 8192 * 512],
     ]);
     expect(() => resolveDriveArgument(`${loop.path}p1`, drives)).toThrow('drive-not-whole');
+    const node = join(dirname(loop.backing), 'part');
+    const number = await run('/usr/bin/lsblk', ['-dno', 'MAJ:MIN', `${loop.path}p1`]);
+    await run('/usr/bin/mknod', [node, 'b', ...number.stdout.trim().split(':')]);
+    expect(() => resolveDriveArgument(node, drives)).toThrow('drive-not-whole');
   } finally {
     await run('/usr/bin/partx', ['-d', loop.path]);
   }

@@ -175,7 +175,9 @@ test('what the medium loses between writing and reading back is seen', async () 
 /** Speaks to the real supervisor as the program does; resolves with all it says about the job. */
 async function order(request: SupervisorRequest & { type: 'order' }): Promise<WriterReport[]> {
   const supervisor = fileURLToPath(new URL('../../dist/supervisor.mjs', import.meta.url));
-  const child = spawn(process.execPath, [supervisor], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--disable-sigusr1', supervisor], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const reports: WriterReport[] = [];
   const ended = once(child, 'exit');
   createInterface(child.stdout).on('line', (line) => {
@@ -208,12 +210,12 @@ test('a device swapped under the same name between choosing and writing is refus
     type: 'order',
     order: {
       ...{ jobId: 'swap', action: 'flash', verify: true, eject: false },
-      ...{ allowWarned: true, allowVirtual: true, imageSize: SIZE },
+      ...{ allowVirtual: true, imageSize: SIZE },
       image: {
         ...{ path: image.path, fileSize, modified },
         ...{ expectedSha256: null, blockMap: null, forceRaw: false },
       },
-      targets: [{ cardId: 'card-1', path: device.path, identity }],
+      targets: [{ cardId: 'card-1', path: device.path, identity, accepted: [] }],
     },
   });
   const events = reports.flatMap((report) => (report.type === 'event' ? [report.event] : []));

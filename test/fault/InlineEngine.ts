@@ -1,37 +1,53 @@
-import { crc32 } from 'node:zlib';
-import { fail, failureOf, FailureError } from '../../src-core/Failure.ts';
+import { fail } from '../../src-core/Failure.ts';
+import { BmapMapper, requireImageSize } from '../../src-image/blockmap/BmapMapper.ts';
+import type { Bmap } from '../../src-image/blockmap/Bmap.ts';
 import { planDecode } from '../../src-image/DecodePlan.ts';
-import { decodeSegment } from '../../src-image/decodeSegment.ts';
 import { checkImageHead, readImageHead } from '../../src-image/ImageHead.ts';
-import type { ImageFile } from '../../src-image/ImageSource.ts';
+import type { DecodePlan, ImageFile } from '../../src-image/ImageSource.ts';
 import type { EngineImage } from '../../src-writer/engine/EngineJob.ts';
-import { ImageDigest } from '../../src-writer/engine/ImageDigest.ts';
-import type { Digester } from '../../src-writer/engine/ImageDigest.ts';
-import { FilledQueue } from '../../src-writer/engine/ImageReader.ts';
-import type { ImageReader } from '../../src-writer/engine/ImageReader.ts';
-import type { Ring } from '../../src-writer/engine/Ring.ts';
-import { SlotPool } from '../../src-writer/engine/Ring.ts';
-import { SlotFiller } from '../../src-writer/engine/SlotFiller.ts';
+import { SHARED_SLOTS } from '../../src-writer/engine/JobContext.ts';
+import { ringLayout } from '../../src-writer/engine/RingLayout.ts';
+import type { RingLayout } from '../../src-writer/engine/RingLayout.ts';
 import type { FakeClock } from './FakeClock.ts';
+import { InlineReader } from './InlineReader.ts';
+import type { RingScenario, Scenario } from './Scenario.ts';
+import { TimedDigester } from './TimedDigester.ts';
+
+/** Cores of the machine that the real layout is made for. */
+const CORES = 2;
+
+export interface InlineImage {
+  readonly file: ImageFile;
+  readonly bmap: Bmap | null;
+  readonly scenario: Scenario;
+  readonly clock: FakeClock;
+  /** Called with what decodes the image, once that begins. */
+  readonly onReader: (reader: InlineReader) => void;
+}
 
 /** An image in memory, decoded and hashed on this thread, as the engine opens it. */
-export async function openInlineImage(
-  file: ImageFile,
-  changesMeanwhile: boolean,
-  clock: FakeClock,
-): Promise<EngineImage> {
+export async function openInlineImage(image: InlineImage): Promise<EngineImage> {
+  const { file, bmap, scenario, clock } = image;
   clock.busy += 1;
   try {
     const plan = planDecode(file);
     checkImageHead(await readImageHead(file, plan), plan.size, file.path, false);
+    if (bmap !== null && plan.size !== null) requireImageSize(bmap, plan.size);
     return {
       fileSize: file.size,
       plan,
-      mapper: null,
-      decode: (ring, { imageSlots }) => inlineReader(file, plan, ring, imageSlots, clock),
-      digest: inlineDigester,
+      mapper: bmap === null ? null : new BmapMapper(bmap),
+      decode: (ring, { imageSlots }) => {
+        // Nobody promised that the place for the first MiB holds zeros.
+        ring.view(SHARED_SLOTS.head).fill(0xdd);
+        const reader = new InlineReader(file, plan, ring, imageSlots, clock);
+        image.onReader(reader);
+        return reader;
+      },
+      digest: (ring) => new TimedDigester(ring, bmap, clock, scenario.digest),
       checkUnchanged: () => {
-        if (changesMeanwhile) throw fail('image-changed', { path: file.path });
+        if (scenario.imageFault.kind === 'changed')
+          throw fail('image-changed', { path: file.path });
       },
       close: () => undefined,
     };
@@ -40,63 +56,13 @@ export async function openInlineImage(
   }
 }
 
-function inlineReader(
-  file: ImageFile,
-  plan: EngineImage['plan'],
-  ring: Ring,
-  slots: readonly number[],
-  clock: FakeClock,
-): ImageReader {
-  const pool = new SlotPool(slots);
-  const queue = new FilledQueue();
-  const filler = new SlotFiller(
-    {
-      // Waiting for a slot is waiting for the cards: time may pass.
-      async take() {
-        clock.busy -= 1;
-        const slot = await pool.take();
-        clock.busy += 1;
-        return slot;
-      },
-      view: (slot) => ring.view(slot),
-      filled: (filled) => {
-        queue.push(filled);
-      },
-    },
-    0,
-  );
-  const decode = async (): Promise<void> => {
-    clock.busy += 1;
-    try {
-      for (const segment of plan.segments) {
-        await decodeSegment(file, plan, segment, (chunk, consumed) =>
-          filler.push(chunk, segment.inputOffset + consumed),
-        );
-      }
-      queue.finish(filler.finish(file.size));
-    } catch (thrown) {
-      queue.fail(new FailureError(failureOf(thrown)));
-    } finally {
-      clock.busy -= 1;
-    }
-  };
-  void decode();
-  return {
-    next: () => queue.next(),
-    release: (slot) => {
-      pool.give(slot);
-    },
-    close: () => Promise.resolve(),
-  };
-}
-
-function inlineDigester(ring: Ring): Digester {
-  const digest = new ImageDigest(null);
-  return {
-    update: (slot, length, ranges) =>
-      Promise.resolve(digest.update(ring.view(slot), length, ranges)),
-    check: (slot, length) => Promise.resolve(crc32(ring.view(slot, length))),
-    finish: () => Promise.resolve(digest.finish()),
-    close: () => Promise.resolve(),
-  };
+/** The engine's memory: a tiny one has just enough slots for every card but one to stall. */
+export function layoutOf(ring: RingScenario, plan: DecodePlan, cards: number): RingLayout {
+  if (ring.kind === 'real') return ringLayout(plan, cards, CORES);
+  const { depth, spareSlots } = ring;
+  let next = Object.keys(SHARED_SLOTS).length;
+  const take = (count: number): number[] => Array.from({ length: count }, () => next++);
+  const imageSlots = take(depth * (cards - 1) + spareSlots);
+  const cardSlots = Array.from({ length: cards }, () => take(depth));
+  return { slots: next, imageSlots, aheadSlots: 0, cardSlots, decoders: 1, depth };
 }

@@ -9,18 +9,39 @@ import { SeededRandom } from '../support/SeededRandom.ts';
 
 const MIB = 1 << 20;
 
-/** Not a multiple of anything: the last slot is partial and its last block as well. */
-export const IMAGE_BYTES = 3 * MIB + 300_100;
+/** Bytes of the images, decompressed. */
+export const IMAGE_BYTES = {
+  /** Not a multiple of anything: the last slot is partial and its last block as well. */
+  large: 4 * MIB + 300_100,
+  whole: 3 * MIB,
+  /** Nothing but what is written last. */
+  mebibyte: MIB,
+  /** Not even that, and its last block partial. */
+  small: 700 * 1024 + 100,
+} as const;
 
-export interface TestImages {
+export type ImageSize = keyof typeof IMAGE_BYTES;
+
+export interface TestImage {
   readonly raw: Uint8Array;
   readonly sha256: string;
   readonly encoded: Readonly<Record<ImageFormat, Uint8Array>>;
 }
 
-/** One image with a partition table in every format, encoded by the real tools. */
+export type TestImages = Readonly<Record<ImageSize, TestImage>>;
+
+/** Images with a partition table in every size and format, encoded by the real tools. */
 export function makeTestImages(seed: number): TestImages {
-  const raw = rawImage(seed);
+  return {
+    large: makeTestImage(IMAGE_BYTES.large, seed),
+    whole: makeTestImage(IMAGE_BYTES.whole, seed),
+    mebibyte: makeTestImage(IMAGE_BYTES.mebibyte, seed),
+    small: makeTestImage(IMAGE_BYTES.small, seed),
+  };
+}
+
+function makeTestImage(size: number, seed: number): TestImage {
+  const raw = rawImage(size, seed);
   const folder = mkdtempSync(path.join(tmpdir(), 'boxwright-images-'));
   try {
     const file = path.join(folder, 'card.img');
@@ -46,9 +67,9 @@ export function makeTestImages(seed: number): TestImages {
 }
 
 /** Random runs between zeros; every MiB differs from every other, so that a misplaced one is seen. */
-function rawImage(seed: number): Uint8Array {
+function rawImage(size: number, seed: number): Uint8Array {
   const random = new SeededRandom(seed);
-  const raw = new Uint8Array(IMAGE_BYTES);
+  const raw = new Uint8Array(size);
   for (let at = 0; at < raw.length; at += 64 * 1024) {
     const noise = random.bytes(4096).subarray(0, raw.length - at);
     raw.set(noise, at);
@@ -56,8 +77,8 @@ function rawImage(seed: number): Uint8Array {
   raw.fill(0, 0, 512);
   const table = new DataView(raw.buffer, 446);
   raw[446 + 4] = 0x0c;
-  table.setUint32(8, 2048, true);
-  table.setUint32(12, 2048, true);
+  table.setUint32(8, 64, true);
+  table.setUint32(12, Math.floor(size / 512) - 64, true);
   raw.set([0x55, 0xaa], 510);
   return raw;
 }

@@ -1,13 +1,16 @@
-import { closeSync, constants, existsSync, fstatSync, openSync } from 'node:fs';
-import { readFile, readdir, realpath, stat } from 'node:fs/promises';
-import { basename } from 'node:path';
-import type { Drive } from '../../../src-core/Drive.ts';
+import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { readFile, realpath, stat } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import { type Drive, identityDifference, identityOf } from '../../../src-core/Drive.ts';
 import type { EjectOutcome } from '../../../src-core/FlashEvent.ts';
 import { fail } from '../../../src-core/Failure.ts';
-import { callerAccount } from '../CallerAccount.ts';
-import type { DevicePlatform, HeldDevice } from '../DevicePlatform.ts';
+import { plainText } from '../../../src-core/PlainText.ts';
+import { devicePath } from '../../../src-drives/linux/BlockGraph.ts';
 import { type MountEntry, parseMountInfo } from '../../../src-drives/linux/MountTable.ts';
-import { runTool, toolPath } from '../SystemTool.ts';
+import { type SysBlockDevice, readSysBlock } from '../../../src-drives/linux/SysBlock.ts';
+import { callerAccount } from '../CallerAccount.ts';
+import type { DevicePlatform, HeldDevice, HoldOptions } from '../DevicePlatform.ts';
+import { inTime, runTool, toolPath } from '../SystemTool.ts';
 
 /** Whole block devices on Linux, as sysfs (Documentation/ABI/stable/sysfs-block) describes them. */
 export class LinuxDevices implements DevicePlatform {
@@ -23,35 +26,30 @@ export class LinuxDevices implements DevicePlatform {
     const { uid, gid, isRoot } = await callerAccount();
     const launch = [`${this.#folder}engine-launcher.mjs`, `${this.#folder}engine.cjs`, uid, gid];
     const bounded = [toolPath('setpriv', 'util-linux'), '--no-new-privs', '--'];
-    return { command: [...bounded, process.execPath, ...launch], handsFiles: isRoot };
+    const node = [process.execPath, '--disable-sigusr1'];
+    return { command: [...bounded, ...node, ...launch], handsFiles: isRoot };
   }
 
   async wholeDevice(path: string): Promise<string> {
     const real = await realpath(path).catch(() => '');
     if (!real.startsWith('/dev/')) throw fail('drive-not-found', { drive: path });
-    const { rdev } = await stat(real);
-    // sysfs lists block devices only; 0:0 is what anything but a device has.
-    const attributes = await readdir(sysfsOf(rdev)).catch(() => ['partition']);
-    if (attributes.includes('partition')) throw fail('drive-not-whole', { drive: path });
+    if (deviceOf(await stat(real))?.wholeDisk !== null)
+      throw fail('drive-not-whole', { drive: path });
     return real;
   }
 
-  async hold(
-    drive: Drive,
-    { forWriting, discard }: { forWriting: boolean; discard: boolean },
-  ): Promise<HeldDevice> {
-    const { rdev } = await stat(drive.path).catch(() => ({ rdev: 0 }));
-    if (rdev === 0) throw fail('reader-lost', { drive: drive.path });
-    if (forWriting) await unmountAll(drive, rdev);
+  async hold(drive: Drive, { forWriting, discard, signal }: HoldOptions): Promise<HeldDevice> {
+    const found = await stat(drive.path).catch(() => null);
+    if (!found) throw fail('reader-lost', { drive: drive.path });
+    proveSame(drive, found);
+    if (forWriting) await unmountAll(drive, signal);
     const fd = openDevice(drive.path, forWriting);
     try {
-      await proveSame(drive, fd, rdev);
-      const isReadOnly = (await sysfsNumber(rdev, 'ro')) !== 0;
-      if (forWriting && isReadOnly) throw fail('write-protected', { drive: drive.path });
-      const logicalBlockSize = await sysfsNumber(rdev, 'queue/logical_block_size');
-      const discarded = discard && (await discardAll(fd));
-      const facts = { size: drive.size, logicalBlockSize, discarded };
-      return { device: { kind: 'descriptor', fd }, ...facts, ...endings(drive, fd, rdev) };
+      const { readOnly, logicalBlockSize } = proveSame(drive, fstatSync(fd));
+      if (forWriting && readOnly !== false) throw fail('write-protected', { drive: drive.path });
+      const discarded = discard && (await discardAll(fd, signal));
+      const facts = { size: drive.size, logicalBlockSize: logicalBlockSize ?? 512, discarded };
+      return { device: { kind: 'descriptor', fd }, ...facts, ...endings(drive, fd, signal) };
     } catch (cause) {
       closeSync(fd);
       throw cause;
@@ -59,23 +57,23 @@ export class LinuxDevices implements DevicePlatform {
   }
 }
 
-function endings(drive: Drive, fd: number, rdev: number): Pick<HeldDevice, 'eject' | 'release'> {
+function endings(drive: Drive, fd: number, signal: AbortSignal) {
   let open = true;
   const release = (): Promise<void> => {
     if (open) closeSync(fd);
     open = false;
     return Promise.resolve();
   };
-  return { release, eject: () => ejectMedium(drive, rdev).finally(release) };
+  return { release, eject: () => ejectMedium(drive, signal).finally(release) };
 }
 
 /** START STOP UNIT to this unit of the reader alone; a native SD slot has nothing to eject. */
-async function ejectMedium(drive: Drive, rdev: number): Promise<EjectOutcome> {
+async function ejectMedium(drive: Drive, signal: AbortSignal): Promise<EjectOutcome> {
   if (drive.virtual) return 'not-ejectable';
-  await unmountAll(drive, rdev);
+  await unmountAll(drive, signal);
   if (drive.bus === 'sd') return 'ejected';
-  const tool = toolPath('eject', 'eject');
-  const result = await runTool(tool, ['--scsi', '--no-unmount', '--', drive.path]);
+  const options = ['--scsi', '--no-unmount', '--', drive.path];
+  const result = await runMortal(toolPath('eject', 'eject'), options, inTime(signal));
   if (result.ok) return 'ejected';
   throw fail('eject-failed', { drive: drive.path, cause: result.errorText });
 }
@@ -95,72 +93,79 @@ function openDevice(drive: string, forWriting: boolean): number {
   }
 }
 
-/** The device behind the descriptor must be the one the scan saw: name, number, sequence, size. */
-async function proveSame(drive: Drive, fd: number, rdev: number): Promise<void> {
+/**
+ * The device must be the one that the scan saw. Kernels before 5.15 count no sequence: there another
+ * medium of the same size in the same reader cannot be told apart.
+ */
+function proveSame(drive: Drive, stats: Stats): SysBlockDevice {
   const changed = (what: string): Error => fail('drive-changed', { drive: drive.path, what });
-  const opened = fstatSync(fd);
-  if (!opened.isBlockDevice() || opened.rdev !== rdev) throw changed('device');
-  const kernelName = basename(await realpath(sysfsOf(rdev)));
-  if (`/dev/${kernelName.replaceAll('!', '/')}` !== drive.path) throw changed('device');
-  const sequence = await sysfsNumber(rdev, 'diskseq').catch(() => null);
-  if (sequence !== drive.sequence) throw changed('sequence');
-  if ((await sysfsNumber(rdev, 'size')) * 512 !== drive.size) throw changed('size');
+  const seen = deviceOf(stats);
+  if (!seen || devicePath(seen.name) !== drive.path) throw changed('device');
+  const { size, sequence } = seen;
+  if (!size) throw fail('card-lost', { drive: drive.path });
+  // Without one here, and for every WWN, the scan had to ask udev.
+  const serial = seen.serial === null ? drive.serial : plainText(seen.serial) || null;
+  const what = identityDifference(identityOf(drive), { ...drive, size, sequence, serial });
+  if (what !== null) throw changed(what);
+  return seen;
 }
 
 /**
  * Through the held descriptor, so that a name given away meanwhile is never discarded; --force
- * because our own exclusive open would refuse blkdiscard's. A medium that cannot is no failure.
+ * because our own exclusive open would refuse blkdiscard's, and in steps because it can be killed
+ * only between them. A medium that cannot is no failure.
  */
-async function discardAll(fd: number): Promise<boolean> {
+async function discardAll(fd: number, signal: AbortSignal): Promise<boolean> {
   const held = `/proc/${String(process.pid)}/fd/${String(fd)}`;
-  return (await runTool(toolPath('blkdiscard', 'util-linux'), ['--force', held])).ok;
+  const options = ['--force', '--step', '256M', held];
+  return (await runMortal(toolPath('blkdiscard', 'util-linux'), options, signal)).ok;
+}
+
+/** Runs what ends with this process, however that ends: it must not go on with a card of later. */
+function runMortal(tool: string, args: readonly string[], signal: AbortSignal) {
+  signal.throwIfAborted();
+  const mortal = ['--pdeathsig', 'KILL', '--', tool, ...args];
+  return runTool(toolPath('setpriv', 'util-linux'), mortal, signal);
 }
 
 /**
- * What was mounted last goes first. A path that something else was mounted over later is left
- * alone: unmounting it would take the wrong one.
+ * What was mounted last goes first. A path that something else was mounted over later, or that a
+ * link leads to, is left alone: unmounting it would take the wrong one.
  * @throws FailureError unmount-failed, for the first mount that stays
  */
-async function unmountAll(drive: Drive, rdev: number): Promise<void> {
+async function unmountAll(drive: Drive, signal: AbortSignal): Promise<void> {
   const umount = toolPath('umount', 'mount');
-  const parts = await partsOf(drive, rdev);
+  const devices = readSysBlock('/sys').filter(({ name, wholeDisk }) =>
+    [name, wholeDisk].includes(drive.name),
+  );
+  const parts = new Set(devices.flatMap(({ number, name }) => [number, devicePath(name)]));
+  // What a mount calls its source is the word of whoever mounted it, with FUSE of anybody. These
+  // two, which only root can mount, may have several devices and so no number of one.
+  const isPart = ({ number, fileSystem, source }: MountEntry): boolean =>
+    parts.has(number) ||
+    (number.startsWith('0:') &&
+      ['btrfs', 'bcachefs'].includes(fileSystem) &&
+      source.split(':').some((path) => parts.has(path)));
   for (;;) {
     const table = parseMountInfo(await readFile('/proc/self/mountinfo', 'utf8'));
-    const isPart = ({ number, source }: MountEntry): boolean =>
-      parts.has(number) || parts.has(source);
     const mount = table.findLast(isPart);
     if (!mount) return;
     const failed = (cause: string): Error =>
       fail('unmount-failed', { drive: drive.path, mountPoint: mount.path, cause });
     const top = table.findLast(({ path }) => path === mount.path);
     if (top && !isPart(top)) throw failed('covered by another mount');
-    const result = await runTool(umount, ['--no-canonicalize', '--', mount.path]);
+    const real = await realpath(mount.path).catch(() => null);
+    if (real !== mount.path) throw failed('not where the mount table says');
+    const options = ['--internal-only', '--no-canonicalize', '--', mount.path];
+    const result = await runMortal(umount, options, inTime(signal));
     if (!result.ok) throw failed(result.errorText);
   }
 }
 
-/** Numbers ("8:17") and paths of the drive and its partitions; btrfs shows only the path. */
-async function partsOf(drive: Drive, rdev: number): Promise<Set<string>> {
-  const parts = new Set([numberOf(rdev), drive.path]);
-  for (const name of await readdir(sysfsOf(rdev))) {
-    const folder = `${sysfsOf(rdev)}/${name}`;
-    if (!existsSync(`${folder}/partition`)) continue;
-    parts.add((await readFile(`${folder}/dev`, 'utf8')).trim());
-    parts.add(`/dev/${name.replaceAll('!', '/')}`);
-  }
-  return parts;
-}
-
-/** "8:16" of a dev_t, as makedev(3) packs it. */
-function numberOf(rdev: number): string {
-  const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
-  return `${String((rdev >>> 8) & 0xfff)}:${String(minor)}`;
-}
-
-function sysfsOf(rdev: number): string {
-  return `/sys/dev/block/${numberOf(rdev)}`;
-}
-
-async function sysfsNumber(rdev: number, attribute: string): Promise<number> {
-  return Number(await readFile(`${sysfsOf(rdev)}/${attribute}`, 'utf8'));
+/** Of "major:minor", as makedev(3) packs them. */
+function deviceOf(stats: Stats): SysBlockDevice | undefined {
+  const minor = (stats.rdev & 0xff) | ((stats.rdev >>> 12) & 0xfff00);
+  const number = `${String((stats.rdev >>> 8) & 0xfff)}:${String(minor)}`;
+  const devices = stats.isBlockDevice() ? readSysBlock('/sys') : [];
+  return devices.find((device) => device.number === number);
 }

@@ -39,7 +39,7 @@ export class MacosDevices implements DevicePlatform {
   async engineCommand(): Promise<{ command: string[]; handsFiles: boolean }> {
     const { uid, gid, isRoot } = await callerAccount();
     const launch = [`${this.#folder}engine-launcher.mjs`, `${this.#folder}engine.cjs`, uid, gid];
-    return { command: [process.execPath, ...launch], handsFiles: isRoot };
+    return { command: [process.execPath, '--disable-sigusr1', ...launch], handsFiles: isRoot };
   }
 
   wholeDevice(path: string): Promise<string> {
@@ -62,8 +62,8 @@ export class MacosDevices implements DevicePlatform {
       if (forWriting && info.writable === false) {
         throw fail('write-protected', { drive: drive.path });
       }
-      const logicalBlockSize = info.blockSize ?? drive.logicalBlockSize;
-      const facts = { size: drive.size, logicalBlockSize, discarded: false };
+      const { size, logicalBlockSize } = drive;
+      const facts = { size, logicalBlockSize, discarded: false };
       return { device: { kind: 'descriptor', fd }, ...facts, ...this.#endings(drive, fd) };
     } catch (cause) {
       this.#system.close(fd);
@@ -119,7 +119,8 @@ export class MacosDevices implements DevicePlatform {
     if ((medium?.entryId ?? null) !== drive.sequence) throw changed('sequence');
     const printed = await this.#system.run('diskutil', 'info', '-plist', drive.name);
     const info = parseDiskutilInfo(printed.output);
-    if (info?.size !== drive.size) throw changed('size');
+    const blockSize = info?.blockSize ?? drive.logicalBlockSize;
+    if (info?.size !== drive.size || blockSize !== drive.logicalBlockSize) throw changed('size');
     return info;
   }
 

@@ -30,14 +30,18 @@ export async function provenPipe(pipe: Duplex, key: string): Promise<Duplex> {
   const challenge = randomBytes(PIPE_GREETING.challengeBytes);
   pipe.write(challenge);
   const signal = AbortSignal.timeout(PATIENCE);
-  let proof: unknown = null;
-  while (proof === null && !pipe.readableEnded) {
+  let proof = Buffer.alloc(0);
+  while (proof.length < PIPE_GREETING.proofBytes) {
     await once(pipe, 'readable', { signal });
-    proof = pipe.read(PIPE_GREETING.proofBytes);
+    const more: unknown = pipe.read();
+    if (!Buffer.isBuffer(more)) break;
+    proof = Buffer.concat([proof, more]);
   }
+  pipe.unshift(proof.subarray(PIPE_GREETING.proofBytes));
   const made = { key: Buffer.from(key, 'base64url'), format: 'der', type: 'spki' } as const;
   const signed = Buffer.concat([Buffer.from(PIPE_GREETING.context), challenge]);
-  const isProven = Buffer.isBuffer(proof) && verify(null, signed, createPublicKey(made), proof);
-  if (!isProven) throw new Error('the pipe does not lead to the program');
+  const signature = proof.subarray(0, PIPE_GREETING.proofBytes);
+  if (!verify(null, signed, createPublicKey(made), signature))
+    throw new Error('the pipe does not lead to the program');
   return pipe;
 }

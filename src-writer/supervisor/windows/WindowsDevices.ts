@@ -20,7 +20,7 @@ const GEOMETRY_ROOM = 256;
 const MOST_PARTITIONS = 128;
 
 /** Explorer, indexing and antivirus look into a volume for moments: a lock is tried this often. */
-const LOCK = { tries: 20, pause: 250 } as const;
+const LOCK: Readonly<Record<'tries' | 'pause', number>> = { tries: 20, pause: 250 };
 
 /** System error codes of winerror.h. */
 const NOT_THERE: readonly number[] = [2, 3];

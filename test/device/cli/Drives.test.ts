@@ -79,7 +79,7 @@ describe('what must be permitted', () => {
       .filter(isType('drive'))
       .find(({ refusals }) => refusals.some(({ code }) => code === 'carries-root'));
     if (system === undefined) throw new Error('no system drive');
-    const args = [good.path, small.path, system.path, `${system.path}9`].flatMap((each) => [
+    const args = [good.path, small.path, system.path, '/dev/no-such-drive'].flatMap((each) => [
       '--to',
       each,
     ]);

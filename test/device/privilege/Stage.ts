@@ -38,6 +38,9 @@ export class Stage implements AsyncDisposable {
     chmodSync(folder, 0o755);
     for (const program of PROGRAMS) copyFileSync(join(DIST, program), join(folder, program));
     copyFileSync(process.execPath, join(folder, 'node'));
+    const supervisor = join(folder, 'supervisor.mjs');
+    writeFileSync(supervisor, readFileSync(supervisor, 'utf8').replace(INSTALLED, folder));
+    chmodSync(supervisor, 0o755);
     const account = `bwtest${String(process.pid)}x${String(++stages)}`;
     execFileSync('/usr/sbin/useradd', ['-M', '-U', '-d', '/nonexistent', '-s', '/bin/sh', account]);
     const stage = new Stage(folder, account);
@@ -51,7 +54,7 @@ export class Stage implements AsyncDisposable {
 
   /** The command line that is handed to sudo and pkexec. */
   get supervisor(): string[] {
-    return [join(this.folder, 'node'), join(this.folder, 'supervisor.mjs')];
+    return [join(this.folder, 'supervisor.mjs')];
   }
 
   boxwright(...words: string[]): string[] {

@@ -97,7 +97,8 @@ export function targetOf(path: string, cardId = 'card-1'): DriveOrder['targets']
   const sysfs = `/sys/block/${path.slice('/dev/'.length)}`;
   const size = Number(readFileSync(`${sysfs}/size`, 'utf8')) * 512;
   const sequence = Number(readFileSync(`${sysfs}/diskseq`, 'utf8'));
-  return { cardId, path, identity: { size, sequence, serial: null, wwn: null } };
+  const identity = { size, sequence, serial: null, wwn: null };
+  return { cardId, path, identity, accepted: [] };
 }
 
 /** An order to flash an image to virtual drives, with some of it changed. */
@@ -111,7 +112,7 @@ export function orderOf(
   const choice = { expectedSha256: null, blockMap: null, forceRaw: false };
   const order: DriveOrder = {
     ...{ jobId: 'job-1', action: 'flash', image: { ...facts, ...choice, ...image }, targets },
-    ...{ verify: true, eject: false, allowWarned: false, allowVirtual: true, imageSize: null },
+    ...{ verify: true, eject: false, allowVirtual: true, imageSize: null },
     ...change,
   };
   return { v: 1, type: 'order', order };

@@ -45,12 +45,16 @@ async function eventsWith(serve: string): Promise<FlashEvent[]> {
   return supervisor.events;
 }
 
-function order(serve: string): SupervisorTalk {
+function order(
+  serve: string,
+  change: Parameters<typeof orderOf>[2] = {},
+  command: readonly string[] = stage.supervisor,
+): SupervisorTalk {
   const engine = `${PRELUDE} const serve = (text) => { ${serve} };`;
   writeFileSync(join(stage.folder, 'engine.cjs'), engine);
-  const supervisor = new SupervisorTalk(stage.supervisor);
+  const supervisor = new SupervisorTalk(command);
   const targets = cards.map(({ path }, index) => targetOf(path, `card-${String(index + 1)}`));
-  supervisor.send(orderOf(image, targets, { eject: true }));
+  supervisor.send(orderOf(image, targets, { eject: true, ...change }));
   return supervisor;
 }
 
@@ -212,4 +216,37 @@ test('inspecting with an engine that ends without an answer is a failure', async
   supervisor.send({ v: 1, type: 'inspect', jobId: 'job-1', target });
   await supervisor.until(({ type }) => type === 'rejected');
   expect(supervisor.refusals).toEqual(['writer-ended']);
+});
+
+test('a signal opens no debugger in the engine', async () => {
+  await using supervisor = order(`phase('card-1', 'writing'); setInterval(() => 0, 1000)`);
+  await supervisor.untilPhase('writing');
+  const engine = programBelow(supervisor.pid, 'engine.cjs') ?? 0;
+  process.kill(engine, 'SIGUSR1');
+  await supervisor.untilEvent('end');
+  expect(verdicts(supervisor.events)).toContainEqual(['card-1', 'unfinished', 'writer-ended']);
+});
+
+test('verifying ejects nothing, whatever was asked', async () => {
+  const serve = `card('card-1'); card('card-2'); event({ type: 'end' })`;
+  await using supervisor = order(serve, { action: 'verify' });
+  await supervisor.untilEvent('end');
+  const outcomes = supervisor.events.flatMap((event) =>
+    event.type === 'ejected' ? [event.outcome] : [],
+  );
+  expect(outcomes).toEqual(['kept', 'kept']);
+});
+
+/** Makes an hour last 50 ms; intervals stay. */
+const HURRY = `data:text/javascript,${encodeURIComponent(
+  'const later = setTimeout; globalThis.setTimeout = (call, time) => later(call, Math.max(time / 72000, 0) + 200);',
+)}`;
+
+test('permission ends for a job that hangs as well', async () => {
+  const node = [join(stage.folder, 'node'), '--disable-sigusr1', '--import', HURRY];
+  const command = [...node, join(stage.folder, 'supervisor.mjs')];
+  const hanging = `process.stdin.removeAllListeners('end'); setInterval(() => 0, 1000)`;
+  await using supervisor = order(hanging, {}, command);
+  expect(await supervisor.ended).toBe(0);
+  expect(areFree()).toBe(true);
 });

@@ -77,9 +77,13 @@ test('a system disk that is told truly is refused for what it carries', async ()
   await using supervisor = talk();
   const target = targetOf(disk);
   const identity = { ...target.identity, serial };
-  const everything = { allowWarned: true, allowVirtual: true };
+  const accepted: (typeof target)['accepted'] = [
+    ...(['large', 'not-removable', 'foreign-file-system'] as const),
+    ...(['mounted-elsewhere', 'files-in-use'] as const),
+  ];
+  const lying = { ...target, identity, accepted };
   supervisor.send(
-    orderOf(image.path, [{ ...target, identity }, targetOf(card.path, 'card-2')], everything),
+    orderOf(image.path, [lying, targetOf(card.path, 'card-2')], { allowVirtual: true }),
   );
   await supervisor.untilEvent('end');
   expect(supervisor.refusals).toHaveLength(1);

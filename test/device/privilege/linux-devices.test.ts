@@ -17,8 +17,9 @@ import { LoopDevice } from '../../support/LoopDevice.ts';
 import { makeOwnFolder, removeOwnFolder } from '../../support/OwnFolder.ts';
 
 const MIB = 1 << 20;
-const WRITING = { forWriting: true, discard: false };
-const READING = { forWriting: false, discard: false };
+const { signal } = new AbortController();
+const WRITING = { forWriting: true, discard: false, signal };
+const READING = { forWriting: false, discard: false, signal };
 
 const platform = new LinuxDevices('/usr/lib/boxwright/');
 let folder = '';
@@ -143,6 +144,24 @@ test('looking at a card leaves it mounted', async () => {
   expect(mounts()).toEqual(places);
 });
 
+test('a mount that only calls itself the card is left alone', async () => {
+  const place = join(folder, 'stranger');
+  mkdirSync(place);
+  // As anybody can with FUSE, whose source is the word of whoever mounts it.
+  execFileSync('/usr/bin/mount', ['-t', 'tmpfs', card.path, place]);
+  expect(await holdFailure(await scanned())).toBeNull();
+  expect(mounts()).toEqual([place]);
+});
+
+test('a cancelled hold unmounts nothing, and its tools end with it', async () => {
+  const places = mounted('kept');
+  const stopping = new AbortController();
+  stopping.abort(new Error('cancelled'));
+  const held = platform.hold(await scanned(), { ...WRITING, signal: stopping.signal });
+  await expect(held).rejects.toThrow('cancelled');
+  expect(mounts()).toEqual(places);
+});
+
 test('a write-protect switch is told, and is no reason not to look', async () => {
   await using locked = await LoopDevice.create(MIB, { readOnly: true });
   const drive = await scanned(locked.path);
@@ -156,7 +175,7 @@ test('a medium that was changed after the scan is not opened for writing', async
   await using other = await LoopDevice.create(32 * MIB);
   const drive = await scanned();
   execFileSync('/usr/sbin/losetup', ['-d', card.path]);
-  expect(await holdFailure(drive)).toMatchObject({ code: 'drive-changed' });
+  expect(await holdFailure(drive)).toMatchObject({ code: 'card-lost' });
   execFileSync('/usr/sbin/losetup', [card.path, other.backing]);
   expect(await holdFailure(drive)).toEqual({
     ...{ code: 'drive-changed', facts: { drive: card.path, what: 'sequence' } },
@@ -188,7 +207,7 @@ test('discarding drops what the medium held, and says so', async () => {
   writeFileSync(card.path, Buffer.alloc(MIB, 7));
   execFileSync('/usr/bin/sync', [card.path]);
   expect(readFileSync(card.backing).subarray(0, MIB).equals(Buffer.alloc(MIB, 7))).toBe(true);
-  const held = await platform.hold(await scanned(), { forWriting: true, discard: true });
+  const held = await platform.hold(await scanned(), { ...WRITING, discard: true });
   expect(held.discarded).toBe(true);
   await held.release();
   expect(readFileSync(card.backing).every((byte) => byte === 0)).toBe(true);

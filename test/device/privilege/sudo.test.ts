@@ -1,5 +1,7 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from 'vitest';
 import { BoxwrightRun, descendants } from '../../support/BoxwrightRun.ts';
 import { LoopDevice } from '../../support/LoopDevice.ts';
@@ -226,3 +228,39 @@ async function stoppedEngine(flashing: BoxwrightRun): Promise<number> {
   process.kill(engine, 'SIGSTOP');
   return engine;
 }
+
+/** Starts the supervisor by sudo, as the account, and sends it a signal as whoever called sudo may. */
+async function signalled(command: readonly string[]): Promise<string> {
+  const [file = '', ...args] = stage.asAccount(['/usr/bin/sudo', '-n', '--', ...command]);
+  const sudo = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  let told = '';
+  sudo.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
+  await once(sudo.stdout, 'data');
+  const sender = [process.execPath, '-e', 'process.kill(+process.argv[1], "SIGUSR1")'];
+  const [kill = '', ...words] = stage.asAccount([...sender, String(sudo.pid)]);
+  // sudo counts what the account sends to it as root's own doing, and relays it.
+  if (spawnSync(kill, words).status !== 0) process.kill(sudo.pid ?? 0, 'SIGUSR1');
+  const first = new Promise((resolve) => sudo.stderr.once('data', resolve));
+  await Promise.race([first, once(sudo, 'close')]);
+  sudo.stdin.end();
+  if (sudo.exitCode === null && sudo.signalCode === null) await once(sudo, 'close');
+  return told;
+}
+
+test('a signal to sudo opens no debugger in the supervisor', async () => {
+  stage.allowSudo('without password');
+  expect(await signalled(stage.supervisor)).not.toContain('Debugger');
+});
+
+test('the rule allows no other way to start the supervisor', () => {
+  stage.allowSudo('without password');
+  for (const more of [
+    ['node', 'supervisor.mjs'],
+    ['supervisor.mjs', '--inspect'],
+  ]) {
+    const [program = '', ...rest] = more;
+    const command = [join(stage.folder, program), ...rest];
+    const [file = '', ...args] = stage.asAccount(['/usr/bin/sudo', '-n', '--', ...command]);
+    expect(spawnSync(file, args, { input: '', encoding: 'utf8' }).stderr).toContain('password');
+  }
+});

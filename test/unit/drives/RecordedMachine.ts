@@ -126,7 +126,9 @@ export async function scanRecorded(
   switch (machine.platform) {
     case 'linux': {
       const runTool = answering(() => JSON.stringify(machine.lsblk));
-      return scanLinux(options, { ...layOut(machine, scratch), runTool, realPath, usedSpace });
+      const lookAtPath = (): Promise<null> => Promise.resolve(null);
+      const roots = layOut(machine, scratch);
+      return scanLinux(options, { ...roots, runTool, realPath, usedSpace, lookAtPath });
     }
     case 'macos': {
       const runTool = answering((tool, [verb, , disk = '']) => {

@@ -77,6 +77,7 @@ async function scan(
     runTool: () => Promise.resolve(printed),
     realPath: (path) => Promise.resolve(path),
     usedSpace: () => Promise.resolve(1000),
+    lookAtPath: () => Promise.resolve(null),
     ...machine,
   });
 }
@@ -338,6 +339,165 @@ describe('what the system needs', () => {
     ['/mnt/media/x', false],
   ])('%s is mounted by a desktop: %s', (path, automounted) => {
     expect(isAutomounted(path)).toBe(automounted);
+  });
+});
+
+describe('a loop device on a block device', () => {
+  const loopOn = (behind: string) => ({
+    ...stick,
+    loop3: {
+      path: '/devices/virtual/block/loop3',
+      dev: '7:3',
+      size: '1000',
+      'loop/backing_file': behind,
+    },
+    loop3p1: { path: '/devices/virtual/block/loop3/loop3p1', dev: '259:1', partition: '1' },
+  });
+  const dev = '9 1 0:6 / /dev rw - devtmpfs devtmpfs rw';
+  const usb = (drives: readonly Drive[]) => drives.find(({ name }) => name === 'sdb');
+  const at = (path: string) => [dev, `1 1 259:1 / ${path} rw - ext4 /dev/loop3p1 rw`];
+
+  it.each([
+    ['/dev/sdb', '/boot-x', { kind: 'boot', what: '/boot-x', through: ['loop3', 'loop3p1'] }],
+    ['/dev/sdb2', '/usr', { kind: 'system', what: '/usr', through: ['sdb2', 'loop3', 'loop3p1'] }],
+    ['/dev/sdb', '/mnt', { kind: 'system', what: '/mnt', through: ['loop3', 'loop3p1'] }],
+    // Set up in a container, whose /dev the kernel shows without its mount point.
+    ['/sdb', '/mnt', { kind: 'system', what: '/mnt', through: ['loop3', 'loop3p1'] }],
+  ])('%s, mounted at %s, is a use of the drive', async (behind, place, use) => {
+    const drives = await scan({ sysfs: loopOn(behind), mountinfo: at(place) });
+    expect(usb(drives)?.uses).toEqual([use]);
+  });
+
+  it('is followed by the number of a node with another name', async () => {
+    const drives = await scan(
+      { sysfs: loopOn('/root/node'), mountinfo: at('/boot') },
+      nothingKept,
+      {
+        lookAtPath: () => Promise.resolve({ blockNumber: '8:16' }),
+      },
+    );
+    expect(usb(drives)?.uses.map(({ kind }) => kind)).toEqual(['boot']);
+  });
+
+  it('holds the drive open where nothing is mounted', async () => {
+    const drives = await scan({ sysfs: loopOn('/dev/sdb'), mountinfo: [dev] });
+    expect(usb(drives)).toMatchObject({ uses: [], openedBy: ['loop3'] });
+  });
+
+  it.each(['/dev/odd', '/dev/odd (deleted)'])('%s may be any drive', async (behind) => {
+    const drives = await scan({ sysfs: loopOn(behind), mountinfo: [dev] });
+    expect(usb(drives)?.uses).toEqual([{ kind: 'system', what: behind, through: [] }]);
+  });
+
+  it.each(['/dev/sdq (deleted)', '/dev/mmcblk0p1 (deleted)', '/dev/shm/x.img'])(
+    '%s is on no drive that is there',
+    async (behind) => {
+      const mountinfo = [dev, '8 1 0:23 / /dev/shm rw - tmpfs tmpfs rw'];
+      const drives = await scan({ sysfs: loopOn(behind), mountinfo });
+      expect(usb(drives)).toMatchObject({ uses: [], openedBy: [] });
+    },
+  );
+});
+
+describe('the source of a mount', () => {
+  const spoof = (fileSystem: string, source: string, options = 'rw') => ({
+    mountinfo: [`1 1 0:50 / /home/u rw - ${fileSystem} ${source} ${options}`],
+    lsblk: { blockdevices: [{ name: 'sdb', type: 'disk', mountpoint: '/home/u' }] },
+  });
+
+  it.each([
+    ['fuse.sshfs', '/dev/sdb', 'rw,user_id=1000,group_id=1000'],
+    ['fuse', '/dev/sdb1', 'rw,user_id=1000'],
+    ['fuse.x', '/dev/sdb', 'rw'],
+    ['nfs4', 'host:/dev/sdb'],
+    ['tmpfs', '/dev/sdb'],
+    ['overlay', '/dev/sdb'],
+  ])('%s is not believed: %s', async (fileSystem, source, options?: string) => {
+    const [drive] = await scan(spoof(fileSystem, source, options));
+    expect(drive).toMatchObject({ uses: [] });
+    expect(drive?.partitions.flatMap(({ mounts }) => mounts)).toEqual([]);
+  });
+
+  it.each([
+    ['btrfs', '/dev/sdb2', 'rw'],
+    ['bcachefs', '/dev/sdb1:/dev/sdb2', 'rw'],
+    ['fuse.fuse2fs', '/dev/sdb1', 'rw,user_id=0,group_id=0'],
+  ])('%s is believed: %s', async (...mount) => {
+    expect((await usesOf(spoof(...mount))).map(({ kind }) => kind)).toContain('system');
+  });
+
+  it('of fuseblk counts by its number', async () => {
+    const mountinfo = ['1 1 8:18 / /home/u rw - fuseblk /dev/other rw,user_id=0'];
+    expect((await usesOf({ mountinfo })).map(({ through }) => through)).toEqual([['sdb2']]);
+  });
+
+  it('of a number above 0 that sysfs does not show is the next best', async () => {
+    const mountinfo = ['1 1 253:9 / / rw - ext4 /dev/sdb2 rw'];
+    expect((await usesOf({ mountinfo })).map(({ kind }) => kind)).toEqual(['root']);
+  });
+
+  it('does not hide what a folder covered by FUSE lies on', async () => {
+    const mountinfo = [
+      '1 1 8:17 / /mnt/u rw - ext4 /dev/sdb1 rw',
+      '2 1 0:50 / /mnt/u rw - fuse.x x rw,user_id=1000',
+    ];
+    const swaps = ['/mnt/u/swap file 1 0 -2'];
+    expect((await usesOf({ mountinfo, swaps })).map(({ kind }) => kind)).toEqual(['swap']);
+  });
+});
+
+describe('what cannot be read', () => {
+  const slaves = '/devices/virtual/block/dm-0/slaves';
+  const backing = '/devices/virtual/block/loop3/loop/backing_file';
+  const sysfs = {
+    ...stick,
+    'dm-0': { path: '/devices/virtual/block/dm-0', dev: '254:0', size: '1' },
+    loop3: { path: '/devices/virtual/block/loop3', dev: '7:3', size: '1', 'loop/offset': '0' },
+  };
+  const replaced = (path: string) => {
+    rmSync(path, { recursive: true, force: true });
+    symlinkSync(path, path);
+  };
+  const codeAfter = async (spoil: () => void): Promise<string> => {
+    const spoiling = () => {
+      spoil();
+      return Promise.resolve(null);
+    };
+    // lsblk is asked before anything of the kernel is read.
+    return scan({ sysfs }, nothingKept, { runTool: spoiling }).then(
+      () => 'listed',
+      (error: unknown) => failureOf(error).code,
+    );
+  };
+
+  it.each([
+    'proc/self/mountinfo',
+    'proc/1/mountinfo',
+    'proc/swaps',
+    `sys${slaves}`,
+    `sys${backing}`,
+    'sys/class/block',
+    'sys/class/block/sdb',
+  ])('%s: no list', async (path) => {
+    const code = await codeAfter(() => {
+      mkdirSync(join(root, 'proc/1'), { recursive: true });
+      replaced(join(root, path));
+    });
+    expect(code).toBe('drive-list-unavailable');
+  });
+
+  it('a mount table that is not there: no list', async () => {
+    const code = await codeAfter(() => {
+      rmSync(join(root, 'proc/self/mountinfo'), { force: true });
+    });
+    expect(code).toBe('drive-list-unavailable');
+  });
+
+  it.each(['proc/swaps', `sys${slaves}`])('%s may be missing', async (path) => {
+    const code = await codeAfter(() => {
+      rmSync(join(root, path), { recursive: true, force: true });
+    });
+    expect(code).toBe('listed');
   });
 });
 

@@ -42,6 +42,7 @@ function linuxDrives(text: string, reading: Partial<LinuxReading> = {}) {
     mounts: [],
     swaps: [],
     keptFiles: [],
+    pathKinds: new Map(),
     ...reading,
   }).drives();
 }

@@ -65,7 +65,8 @@ describe('the drive that a person named', () => {
     expect(codeOf('serial:null')).toBe('drive-not-found');
     expect(codeOf('')).toBe('drive-not-found');
     expect(codeOf('sdb')).toBe('drive-not-found');
-    expect(codeOf(path.join(folder, 'sdb1'))).toBe('drive-not-whole');
+    expect(codeOf('/dev/sdb1')).toBe('drive-not-whole');
+    expect(codeOf(path.join(folder, 'sdb1'))).toBe('drive-is-a-file');
     writeFileSync(path.join(folder, 'file.img'), '');
     expect(codeOf(path.join(folder, 'file.img'))).toBe('drive-is-a-file');
     expect(codeOf(folder)).toBe('drive-not-found');

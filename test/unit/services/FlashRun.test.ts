@@ -4,7 +4,7 @@ import type { Drive } from '../../../src-core/Drive.ts';
 import { exitCodeOfJob } from '../../../src-core/ExitCode.ts';
 import { fail } from '../../../src-core/Failure.ts';
 import type { FlashEvent } from '../../../src-core/FlashEvent.ts';
-import type { CardChoice, PlannedCard } from '../../../src-core/FlashPlan.ts';
+import type { CardChoice, DriveChoice, PlannedCard } from '../../../src-core/FlashPlan.ts';
 import type { PreparedFlash } from '../../../src-services/FlashPreparation.ts';
 import { FlashRun } from '../../../src-services/FlashRun.ts';
 import type { PracticeOrder, Writer } from '../../../src-services/Writer.ts';
@@ -58,8 +58,18 @@ const drive: Drive = {
   ...{ partitions: [], uses: [], openedBy: [] },
 };
 
-function driveChoice(verdict: 'allowed' | 'warned'): CardChoice {
-  return { kind: 'drive', drive, verdict: { verdict, refusals: [], warnings: [], notes: [] } };
+function driveChoice(verdict: 'allowed' | 'warned'): DriveChoice {
+  const warnings = [
+    { code: 'large', about: '2 TB' },
+    { code: 'files-in-use', about: 'backup' },
+  ] as const;
+  const given = {
+    verdict,
+    refusals: [],
+    warnings: verdict === 'warned' ? warnings : [],
+    notes: [],
+  };
+  return { kind: 'drive', drive, verdict: given };
 }
 
 function prepared(
@@ -103,23 +113,25 @@ describe('the order to the writer', () => {
     expect(writer.orders).toMatchObject([
       {
         ...{ action: 'flash', verify: true, eject: true, imageSize: 4096 },
-        ...{ allowWarned: false, allowVirtual: false },
+        allowVirtual: false,
         targets: [
           {
             ...{ cardId: 'card-1', path: '/dev/sdb' },
             identity: { size: 8e9, serial: '058F', wwn: null, sequence: 7 },
+            accepted: [],
           },
         ],
       },
     ]);
   });
 
-  it('permits warned drives only when one was planned', async () => {
-    const { writer } = await play(() => Promise.resolve(), prepared([driveChoice('warned')]));
-    expect(writer.orders).toMatchObject([{ allowWarned: true }]);
-    const permitted = prepared([driveChoice('allowed')], { allowWarned: true });
-    const other = await play(() => Promise.resolve(), permitted);
-    expect(other.writer.orders).toMatchObject([{ allowWarned: false }]);
+  it('accepts for each drive the warnings that were shown for it, and no others', async () => {
+    const choices = [driveChoice('warned'), driveChoice('allowed')];
+    const given = prepared(choices, { allowWarned: true });
+    const { writer } = await play(() => Promise.resolve(), given);
+    const shown = choices.map(({ verdict }) => verdict.warnings.map(({ code }) => code));
+    expect(shown[0]).not.toEqual([]);
+    expect(writer.orders).toMatchObject([{ targets: shown.map((accepted) => ({ accepted })) }]);
   });
 
   it('of a practice card asks for no permission and ejects nothing', async () => {

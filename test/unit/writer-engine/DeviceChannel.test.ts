@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Failure } from '../../../src-core/Failure.ts';
 import { failureOf } from '../../../src-core/Failure.ts';
+import type { Clock } from '../../../src-writer/engine/Clock.ts';
 import type { Device, Presence } from '../../../src-writer/engine/Device.ts';
 import { DeviceChannel } from '../../../src-writer/engine/DeviceChannel.ts';
 import { FakeClock } from '../../fault/FakeClock.ts';
@@ -10,6 +11,9 @@ class ScriptedDevice implements Device {
   readonly size = 1 << 20;
   readonly logicalBlockSize = 512;
   presenceNow: Presence = 'present';
+  closed = 0;
+  /** When a call of close ends. */
+  closing: Promise<void> = Promise.resolve();
   #outcome = Promise.withResolvers<undefined>();
 
   succeed(): void {
@@ -37,7 +41,29 @@ class ScriptedDevice implements Device {
   }
 
   close(): Promise<void> {
-    return Promise.resolve();
+    this.closed += 1;
+    return this.closing;
+  }
+}
+
+/** Time that the test sets. */
+class ManualClock implements Clock {
+  #now = 1_000;
+
+  now(): number {
+    return this.#now;
+  }
+
+  wall(): number {
+    return 1_700_000_000_000 + this.#now;
+  }
+
+  every(): () => void {
+    throw new Error('the test ticks');
+  }
+
+  pass(seconds: number): void {
+    this.#now += seconds * 1000;
   }
 }
 
@@ -153,5 +179,81 @@ describe('DeviceChannel', () => {
     channel.break({ code: 'cancelled', facts: {} });
     expect((await failureFrom(channel.read(bytes, 0))).code).toBe('write-failed');
     expect((await failureFrom(channel.flush())).code).toBe('write-failed');
+  });
+
+  it('blames no card for a process that was stopped, and gives it its 30 s anew', () => {
+    const clock = new ManualClock();
+    const channel = new DeviceChannel(new ScriptedDevice(), 'sdz', clock);
+    channel.write(bytes, 0).catch(() => undefined);
+    const tick = (seconds: number): void => {
+      clock.pass(seconds);
+      channel.tick();
+    };
+    tick(0.5);
+    tick(33);
+    expect(channel.failure).toBeNull();
+    for (let half = 1; half < 60; half += 1) tick(0.5);
+    expect(channel.failure).toBeNull();
+    tick(0.5);
+    expect(channel.failure?.code).toBe('card-stalled');
+  });
+
+  it('goes on where the operation had ended while the process was stopped', async () => {
+    const clock = new ManualClock();
+    const device = new ScriptedDevice();
+    const channel = new DeviceChannel(device, 'sdz', clock);
+    const writing = channel.write(bytes, 0);
+    clock.pass(33);
+    channel.tick();
+    device.succeed();
+    await writing;
+    expect(channel.failure).toBeNull();
+  });
+
+  it('closes an idle device when it retires, and only once', async () => {
+    const { device, channel } = setUp();
+    await channel.retire();
+    await channel.retire();
+    expect(device.closed).toBe(1);
+  });
+
+  it('closes a busy device when the last operation has ended, and only once', async () => {
+    const { device, channel } = setUp();
+    const operations = [channel.write(bytes, 0), channel.read(bytes, 0), channel.flush()];
+    await channel.retire();
+    expect(device.closed).toBe(0);
+    device.succeed();
+    await Promise.all(operations);
+    expect(device.closed).toBe(1);
+    await channel.retire();
+    expect(device.closed).toBe(1);
+  });
+
+  it('never closes under an operation that never ends', async () => {
+    const { clock, device, channel } = setUp();
+    channel.write(bytes, 0).catch(() => undefined);
+    await clock.drive(
+      channel.broken.catch(() => undefined),
+      60_000,
+    );
+    await channel.retire();
+    expect(device.closed).toBe(0);
+    device.failWith('EIO');
+    await clock.drive(clock.after(1000), 60_000);
+    expect(device.closed).toBe(1);
+  });
+
+  it('gives a device up that does not close within 30 s', async () => {
+    const { clock, device, channel } = setUp();
+    device.closing = new Promise(() => undefined);
+    const before = clock.now();
+    void channel.retire();
+    await clock.drive(
+      channel.broken.catch(() => undefined),
+      60_000,
+    );
+    expect(channel.failure?.code).toBe('card-stalled');
+    expect(clock.now() - before).toBeLessThanOrEqual(31_000);
+    expect(device.closed).toBe(1);
   });
 });

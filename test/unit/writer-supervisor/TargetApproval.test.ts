@@ -17,11 +17,23 @@ function drive(name: string, change: Partial<Drive> = {}): Drive {
   };
 }
 
-function judged(drives: readonly Drive[], change: Partial<ApprovalRequest> = {}) {
+type Accepted = ApprovalRequest['targets'][number]['accepted'];
+
+const everyWarning: Accepted = [
+  ...(['large', 'not-removable', 'foreign-file-system'] as const),
+  ...(['mounted-elsewhere', 'files-in-use'] as const),
+];
+
+function judged(
+  drives: readonly Drive[],
+  change: Partial<ApprovalRequest> = {},
+  accepted: Accepted = [],
+) {
   const targets = drives.map((seen, index) => ({
     ...{ cardId: `card-${String(index + 1)}`, path: seen.path, identity: identityOf(seen) },
+    accepted,
   }));
-  const leave = { allowWarned: false, allowVirtual: false, imageSize: GB, forWriting: true };
+  const leave = { allowVirtual: false, imageSize: GB, forWriting: true };
   const request = { ...leave, targets, ...change };
   return approveTargets(request, drives, (path) =>
     path.startsWith('/dev/')
@@ -30,8 +42,12 @@ function judged(drives: readonly Drive[], change: Partial<ApprovalRequest> = {})
   );
 }
 
-async function refusalsOf(drives: readonly Drive[], change?: Partial<ApprovalRequest>) {
-  const { refusals } = await judged(drives, change);
+async function refusalsOf(
+  drives: readonly Drive[],
+  change?: Partial<ApprovalRequest>,
+  accepted?: Accepted,
+) {
+  const { refusals } = await judged(drives, change, accepted);
   return refusals.map(({ code, facts }) => [code, ...Object.values(facts)].join(' '));
 }
 
@@ -55,7 +71,7 @@ test.each<[name: string, change: Partial<Drive>, reason: string]>([
   ['too little room', { size: GB / 2 }, 'too-small'],
   ['a write-protect switch', { readOnly: true }, 'read-only'],
 ])('%s is refused, whatever else is allowed', async (_, change, reason) => {
-  const [refusal = ''] = await refusalsOf([drive('sdb', change)], { allowWarned: true });
+  const [refusal = ''] = await refusalsOf([drive('sdb', change)], {}, everyWarning);
   expect(refusal).toMatch(`drive-refused /dev/sdb`);
   expect(refusal).toContain(reason);
 });
@@ -63,7 +79,11 @@ test.each<[name: string, change: Partial<Drive>, reason: string]>([
 test('warned drives need leave to be written, and none to be read', async () => {
   const large = [drive('sdb', { size: 2000 * GB })];
   expect(await refusalsOf(large)).toEqual(['drive-warned /dev/sdb large']);
-  expect(await refusalsOf(large, { allowWarned: true })).toEqual([]);
+  expect(await refusalsOf(large, {}, ['large'])).toEqual([]);
+  // Leave is for what was seen: another warning, or another drive, is not covered by it.
+  expect(await refusalsOf(large, {}, ['files-in-use'])).toEqual(['drive-warned /dev/sdb large']);
+  const busy = [drive('sdb', { size: 2000 * GB, openedBy: ['backup'] })];
+  expect(await refusalsOf(busy, {}, ['large'])).toEqual(['drive-warned /dev/sdb files-in-use']);
   expect(await refusalsOf(large, { forWriting: false })).toEqual([]);
 });
 
@@ -84,7 +104,11 @@ test('every target that is refused is told, and what a request claims only refus
     { cardId: 'e', path: '/etc/passwd', identity: claim },
     { cardId: 'f', path: '/dev/sdb', identity: claim },
   ];
-  expect(await refusalsOf([a, b, c], { targets })).toEqual([
+  expect(
+    await refusalsOf([a, b, c], {
+      targets: targets.map((each) => ({ ...each, accepted: [] })),
+    }),
+  ).toEqual([
     'drive-changed /dev/sda serial',
     'drive-chosen-twice /dev/sdc',
     'drive-not-found /dev/sdd',

@@ -67,12 +67,12 @@ const image = {
   forceRaw: false,
 };
 const identity = { size: 1, serial: null, wwn: null, sequence: null };
-const target = { cardId: 'card-1', path: '/dev/none', identity };
+const target = { cardId: 'card-1', path: '/dev/none', identity, accepted: [] };
 
 function order(jobId: string): DriveOrder {
   return {
     ...{ jobId, action: 'flash', image, targets: [target], verify: true, eject: false },
-    ...{ allowWarned: false, allowVirtual: false, imageSize: null },
+    ...{ allowVirtual: false, imageSize: null },
   };
 }
 

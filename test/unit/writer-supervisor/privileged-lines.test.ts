@@ -7,12 +7,6 @@ const SUPERVISOR = path.resolve(import.meta.dirname, '../../../src-writer/superv
 const PLATFORMS = ['linux', 'macos', 'windows'] as const;
 const MOST_LINES = 600;
 
-/** Rights cannot be dropped there: neither is ever run. */
-const NOT_ON_WINDOWS = ['engine-launcher.ts', 'CallerAccount.ts'];
-
-/** Named pipes of Windows are opened with node:net; this file opens nothing else. */
-const PIPE = path.join('windows', 'ProgramPipe.ts');
-
 /** Code as it runs: without types, comments and empty lines. */
 function codeOf(file: string): string[] {
   const code = stripTypeScriptTypes(readFileSync(file, 'utf8'));
