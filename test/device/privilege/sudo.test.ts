@@ -1,5 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, afterEach, expect, test } from 'vitest';
@@ -228,29 +227,6 @@ async function stoppedEngine(flashing: BoxwrightRun): Promise<number> {
   process.kill(engine, 'SIGSTOP');
   return engine;
 }
-
-/** Starts the supervisor by sudo, as the account, and sends it a signal as whoever called sudo may. */
-async function signalled(command: readonly string[]): Promise<string> {
-  const [file = '', ...args] = stage.asAccount(['/usr/bin/sudo', '-n', '--', ...command]);
-  const sudo = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  let told = '';
-  sudo.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
-  await once(sudo.stdout, 'data');
-  const sender = [process.execPath, '-e', 'process.kill(+process.argv[1], "SIGUSR1")'];
-  const [kill = '', ...words] = stage.asAccount([...sender, String(sudo.pid)]);
-  // sudo counts what the account sends to it as root's own doing, and relays it.
-  if (spawnSync(kill, words).status !== 0) process.kill(sudo.pid ?? 0, 'SIGUSR1');
-  const first = new Promise((resolve) => sudo.stderr.once('data', resolve));
-  await Promise.race([first, once(sudo, 'close')]);
-  sudo.stdin.end();
-  if (sudo.exitCode === null && sudo.signalCode === null) await once(sudo, 'close');
-  return told;
-}
-
-test('a signal to sudo opens no debugger in the supervisor', async () => {
-  stage.allowSudo('without password');
-  expect(await signalled(stage.supervisor)).not.toContain('Debugger');
-});
 
 test('the rule allows no other way to start the supervisor', () => {
   stage.allowSudo('without password');
