@@ -51,9 +51,12 @@ describe(`faults on fake disks and a fake clock, from seed ${String(FIRST_SEED)}
     });
   }
 
-  it.runIf(RUNS >= 1000)('every end of a card that is tested here came up', () => {
-    expect(WANTED.filter((outcome) => !outcomes.has(outcome))).toEqual([]);
-  });
+  // A shorter run proves what it meets; only a long one must meet everything.
+  if (RUNS >= 1000) {
+    it('every end of a card that is tested here came up', () => {
+      expect(WANTED.filter((outcome) => !outcomes.has(outcome))).toEqual([]);
+    });
+  }
 });
 
 async function checkSeed(seed: number): Promise<void> {

@@ -78,11 +78,12 @@ test('the packaged action with the rule of SECURITY.md flashes without a passwor
 });
 
 test('the rule allows the supervisor and nothing else', () => {
-  const node = allowed.supervisor[0] ?? '';
+  const node = join(allowed.folder, 'node');
   for (const other of [
     [node, '-e', '0'],
     ['/usr/bin/true'],
-    [...allowed.supervisor.slice(1), node],
+    [node, ...allowed.supervisor],
+    [join(allowed.folder, 'engine-launcher.mjs')],
   ]) {
     const [file = '', ...args] = allowed.asAccount(['/usr/bin/pkexec', ...other]);
     expect(spawnSync(file, args).status).not.toBe(0);
