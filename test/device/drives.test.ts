@@ -228,12 +228,15 @@ test('an account without rights sees the same drives, sizes and mounts', async (
   await using loop = await LoopDevice.create(16 * MIB);
   await using folder = await mediaFolder();
   await using mount = await mounted(folder.path, loop.path);
+  // The rights go after the program was read: an account without any may not read this checkout.
+  const scan = new URL('../../src-drives/scanDrives.ts', import.meta.url).href;
   const script = `
-    const { scanDrives } = await import(${JSON.stringify(new URL('../../src-drives/scanDrives.ts', import.meta.url).href)});
+    const { scanDrives } = await import(${JSON.stringify(scan)});
+    process.setgroups([]);
+    process.setgid(65534);
+    process.setuid(65534);
     console.log(JSON.stringify(await scanDrives({ program: [], image: null, cache: null })));`;
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], {
-    uid: 65534,
-    gid: 65534,
     cwd: '/',
     env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent' },
   });
