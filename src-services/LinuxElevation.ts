@@ -1,9 +1,10 @@
-import { closeSync, constants, openSync } from 'node:fs';
+import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { fail, failure } from '../src-core/Failure.ts';
 import type { Failure } from '../src-core/Failure.ts';
 import { ChildProgram } from './ChildProgram.ts';
 import type { Elevation, ElevationWay, ProgramEnding } from './Elevation.ts';
+import { hasControllingTerminal } from './ControllingTerminal.ts';
 
 /** Only folders of root's; NixOS keeps its setuid programs in the first. */
 const FOLDERS = ['/run/wrappers/bin', '/usr/bin', '/bin'];
@@ -123,7 +124,7 @@ function notAdministrator(): Failure {
 function thisSituation(): LinuxSituation {
   return {
     isRoot: process.geteuid?.() === 0,
-    hasTerminal: hasTerminal(),
+    hasTerminal: hasControllingTerminal(),
     findTool: async (name) => {
       for (const folder of FOLDERS) {
         const path = `${folder}/${name}`;
@@ -136,14 +137,4 @@ function thisSituation(): LinuxSituation {
       return null;
     },
   };
-}
-
-/** Whether this session has a terminal, whatever standard input and output are. */
-function hasTerminal(): boolean {
-  try {
-    closeSync(openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY));
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,9 +1,10 @@
-import { closeSync, constants, existsSync, openSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ChildProgram } from './ChildProgram.ts';
 import { fail, failure } from '../src-core/Failure.ts';
 import type { Elevation, ElevationWay, ProgramEnding } from './Elevation.ts';
 import { explainSudo } from './LinuxElevation.ts';
+import { hasControllingTerminal } from './ControllingTerminal.ts';
 
 const SUDO = '/usr/bin/sudo';
 
@@ -87,17 +88,7 @@ export function explainMacosSudo(ending: ProgramEnding): ReturnType<ElevationWay
 function thisSituation(): MacosSituation {
   return {
     isRoot: process.geteuid?.() === 0,
-    hasTerminal: hasTerminal(),
+    hasTerminal: hasControllingTerminal(),
     exists: existsSync,
   };
-}
-
-/** Whether this session has a terminal, whatever standard input and output are. */
-function hasTerminal(): boolean {
-  try {
-    closeSync(openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY));
-    return true;
-  } catch {
-    return false;
-  }
 }

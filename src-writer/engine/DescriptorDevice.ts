@@ -2,6 +2,7 @@ import { close, fdatasync, read, readSync, write } from 'node:fs';
 import { promisify } from 'node:util';
 import type { Device, Presence } from './Device.ts';
 import { Medium } from './Medium.ts';
+import { systemErrorCode } from './SystemErrorCode.ts';
 
 const writeAt = promisify(write);
 const readAt = promisify(read);
@@ -71,8 +72,8 @@ async function flushed(flushing: Promise<void>): Promise<void> {
   try {
     await flushing;
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    if (NOTHING_TO_FLUSH[process.platform]?.includes(code) !== true) throw cause;
+    const nothing = NOTHING_TO_FLUSH[process.platform] ?? [];
+    if (!nothing.includes(systemErrorCode(cause))) throw cause;
   }
 }
 

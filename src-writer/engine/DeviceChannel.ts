@@ -2,6 +2,7 @@ import type { Failure } from '../../src-core/Failure.ts';
 import { failure, FailureError } from '../../src-core/Failure.ts';
 import type { Clock } from './Clock.ts';
 import type { Device } from './Device.ts';
+import { systemErrorCode } from './SystemErrorCode.ts';
 
 /** A card that does not answer for this long has failed, in seconds. */
 export const STALL_SECONDS = 30;
@@ -152,7 +153,7 @@ export class DeviceChannel {
   async #explain(operation: Operation, offset: number, thrown: unknown): Promise<Failure> {
     if (thrown instanceof FailureError) return thrown.failure;
     this.#noticeSleep();
-    const cause = systemCode(thrown);
+    const cause = systemErrorCode(thrown);
     const drive = this.name;
     // A medium that left has no size any more: the kernel then answers ENOSPC as well.
     const lost = await this.#lost();
@@ -190,11 +191,4 @@ export class DeviceChannel {
     if (woke === null || this.#clock.now() - woke.at > SLEEP_BLAME_MS) return null;
     return failure('computer-slept', { drive: this.name, seconds: woke.seconds });
   }
-}
-
-function systemCode(thrown: unknown): string {
-  if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') {
-    return thrown.code;
-  }
-  return String(thrown);
 }

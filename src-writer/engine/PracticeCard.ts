@@ -2,6 +2,7 @@ import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync } fr
 import { fail, FailureError } from '../../src-core/Failure.ts';
 import { DescriptorDevice } from './DescriptorDevice.ts';
 import { Ring } from './Ring.ts';
+import { systemErrorCode } from './SystemErrorCode.ts';
 
 /** Direct I/O on a file wants the block size of its file system, which is this nearly everywhere. */
 export const PRACTICE_BLOCK = 4096;
@@ -52,7 +53,7 @@ function openPlainFile(path: string, flags: number): number {
     return openSync(path, careful | constants.O_DIRECT, 0o600);
   } catch (thrown) {
     // Some file systems (tmpfs, network shares) cannot go past the cache.
-    if (codeOf(thrown) !== 'EINVAL') throw practiceFailure(path, thrown);
+    if (systemErrorCode(thrown) !== 'EINVAL') throw practiceFailure(path, thrown);
   }
   try {
     return openSync(path, careful, 0o600);
@@ -68,17 +69,10 @@ function headOf(fd: number): Uint8Array {
 
 function practiceFailure(path: string, thrown: unknown): FailureError {
   if (thrown instanceof FailureError) return thrown;
-  const cause = codeOf(thrown);
+  const cause = systemErrorCode(thrown);
   if (cause === 'ELOOP' || cause === 'EISDIR' || cause === 'ENXIO') {
     return fail('practice-card-not-a-file', { path });
   }
   if (cause === 'ENOSPC') return fail('disk-full', { path });
   return fail('practice-card-unwritable', { path, cause });
-}
-
-function codeOf(thrown: unknown): string {
-  if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') {
-    return thrown.code;
-  }
-  return String(thrown);
 }

@@ -1,6 +1,7 @@
 import { constants, openSync } from 'node:fs';
 import { fail } from '../../src-core/Failure.ts';
 import { DescriptorDevice } from './DescriptorDevice.ts';
+import { systemErrorCode } from './SystemErrorCode.ts';
 
 /**
  * libuv's flag for unbuffered access on Windows, which becomes FILE_FLAG_NO_BUFFERING
@@ -24,10 +25,7 @@ export function openRawDevice(
     const fd = openSync(path, access | WINDOWS_UNBUFFERED);
     return new DescriptorDevice(fd, size, blockSize);
   } catch (thrown) {
-    const cause =
-      thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string'
-        ? thrown.code
-        : String(thrown);
+    const cause = systemErrorCode(thrown);
     // Controlled folder access and some antivirus programs refuse even administrators.
     if (cause === 'EPERM' || cause === 'EACCES')
       throw fail('blocked-by-protection', { drive: path });
