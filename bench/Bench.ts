@@ -5,7 +5,7 @@ import { ZramDevice } from '../test/support/ZramDevice.ts';
 import type { Contestant } from './Contestant.ts';
 import type { ImageFiles, ImageName } from './ReferenceImage.ts';
 import type { Finding, RowResult } from './RowResult.ts';
-import { runTrial, type Trial } from './Trial.ts';
+import { runTrial, timed, type Trial } from './Trial.ts';
 
 const run = promisify(execFile);
 
@@ -61,21 +61,25 @@ export interface Turn {
   command(): readonly string[];
 }
 
-/** Runs all in turns, so that a machine that becomes slower does so for everyone. */
+/**
+ * Runs all in turns, so that a machine that becomes slower does so for everyone: a first round in
+ * which memory is watched, which warms all of them up as well, then the rounds that are timed.
+ */
 export async function takeTurns(
   bench: Bench,
   turns: readonly Turn[],
 ): Promise<ReadonlyMap<string, readonly Trial[]>> {
   const trials = new Map<string, Trial[]>(turns.map(({ name }) => [name, []]));
-  for (let round = 0; round < bench.repetitions; round++) {
+  for (let round = 0; round <= bench.repetitions; round++) {
+    const what = round === 0 ? 'memory' : 'time';
     for (const turn of turns) {
       const mine = trials.get(turn.name) ?? [];
       // What failed once is slow to fail again, and proves nothing more.
       if (turn.reason !== null || mine.some(({ failure }) => failure !== null)) continue;
-      const trial = await runTrial(turn.command(), turn.devices);
+      const trial = await runTrial(turn.command(), turn.devices, what);
       mine.push(trial);
       bench.tell(
-        `  ${turn.name}: ${trial.seconds.toFixed(2)} s` +
+        `  ${turn.name}: ${trial.seconds.toFixed(2)} s${what === 'memory' ? ' (memory)' : ''}` +
           (trial.failure === null ? '' : ` (${trial.failure})`),
       );
     }
@@ -86,8 +90,9 @@ export async function takeTurns(
 /** The median over all rounds of the ratio between two contestants' times; null where one failed. */
 export function medianRatio(ours: readonly Trial[], theirs: readonly Trial[]): number | null {
   if (![...ours, ...theirs].every(({ failure }) => failure === null)) return null;
-  const ratios = ours.flatMap((trial, round) => {
-    const other = theirs[round];
+  const others = timed(theirs);
+  const ratios = timed(ours).flatMap((trial, round) => {
+    const other = others[round];
     return other === undefined ? [] : [trial.seconds / other.seconds];
   });
   return ratios.length === 0 ? null : median(ratios);

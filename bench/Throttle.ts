@@ -19,7 +19,11 @@ export async function proveThrottle(
 ): Promise<ThrottleProof> {
   const transfer = async (...words: string[]): Promise<number> => {
     const size = [`bs=1M`, `count=${String(PROOF_BYTES >> 20)}`, 'status=none'];
-    const trial = await runTrial(throttle.command(['/usr/bin/dd', ...words, ...size]), [device]);
+    const trial = await runTrial(
+      throttle.command(['/usr/bin/dd', ...words, ...size]),
+      [device],
+      'time',
+    );
     const rate = PROOF_BYTES / trial.seconds;
     if (trial.failure !== null || Math.abs(rate / THROTTLE - 1) > 0.1) {
       throw new Error(`throttle not in force: ${trial.failure ?? megabytes(rate)}`);

@@ -11,7 +11,8 @@ const SECTOR = 512;
 export interface Trial {
   /** Wall clock. */
   readonly seconds: number;
-  readonly memory: PeakMemory;
+  /** Null in a run that was timed: reading the page tables of a process makes it slower. */
+  readonly memory: PeakMemory | null;
   /** Bytes that the kernel wrote to all the devices (field 7 of /sys/block/X/stat). */
   readonly bytesWritten: number;
   /** Null when it succeeded, else what it said last. */
@@ -31,10 +32,20 @@ async function writtenToAll(devices: readonly string[]): Promise<number> {
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** Runs a command to its end and measures it. @param devices the block devices it writes to */
+/** The trials whose times may be compared. */
+export function timed(trials: readonly Trial[]): Trial[] {
+  return trials.filter(({ memory }) => memory === null);
+}
+
+/**
+ * Runs a command to its end and measures it.
+ * @param devices the block devices it writes to
+ * @param what its time is worth nothing where its memory is watched
+ */
 export async function runTrial(
   command: readonly string[],
   devices: readonly string[],
+  what: 'time' | 'memory',
 ): Promise<Trial> {
   const [program = '', ...words] = command;
   const before = await writtenToAll(devices);
@@ -44,7 +55,7 @@ export async function runTrial(
     const [cause] = (await once(child, 'error')) as [Error];
     throw cause;
   }
-  using memory = new MemoryAccounting(child.pid);
+  using memory = what === 'memory' ? new MemoryAccounting(child.pid) : null;
   const lines: { at: number; text: string }[] = [];
   createInterface(child.stdout).on('line', (text) => {
     lines.push({ at: (performance.now() - started) / 1000, text });
@@ -59,7 +70,7 @@ export async function runTrial(
   await closed;
   return {
     seconds,
-    memory: memory.peak,
+    memory: memory?.peak ?? null,
     bytesWritten: (await writtenToAll(devices)) - before,
     failure: status === 0 ? null : lastWords(complaint, lines, status),
     lines,

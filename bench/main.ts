@@ -77,7 +77,8 @@ async function fasterPair(image: ImageFiles): Promise<Contestant> {
     const contestant = pair(blockSize);
     const seconds: number[] = [];
     for (let round = 0; round < 3; round++) {
-      const trial = await runTrial(contestant.command(image, 'raw', device.path), [device.path]);
+      const command = contestant.command(image, 'raw', device.path);
+      const trial = await runTrial(command, [device.path], 'time');
       if (trial.failure !== null) throw new Error(`the pair failed: ${trial.failure}`);
       seconds.push(trial.seconds);
     }

@@ -1,9 +1,7 @@
 import type { InflateRaw, ZstdDecompress } from 'node:zlib';
 import type { DecodedChunkSink, ImageFile } from './ImageSource.ts';
 
-/** Output of one step of a node:zlib stream, bytes. */
-export const zlibChunkBytes = 1024 * 1024;
-
+const outputBytes = 1024 * 1024;
 const inputBytes = 256 * 1024;
 
 /** How the decoding of one member (a deflate stream, a zstd frame) ended. */
@@ -28,76 +26,94 @@ export async function decodeMember(
   to: number,
   sink: DecodedChunkSink,
 ): Promise<MemberOutcome> {
-  const next = reader(file, from, to);
+  const step = stepper(stream);
+  const buffer = new Uint8Array(Math.min(inputBytes, to - from));
+  const output = new Uint8Array(outputBytes);
+  let read = 0;
+  let consumed = 0;
+  let filled = 0;
+  let input = buffer.subarray(0, 0);
   try {
-    const error = await new Promise<string | null>((resolve, reject) => {
-      const feed = (piece: Uint8Array): void => {
-        if (stream.destroyed) return;
-        if (piece.length === 0) {
-          stream.end();
-          return;
-        }
-        let following: Uint8Array | undefined;
-        stream.write(piece, (cause) => {
-          if (!cause && following !== undefined) feed(following);
-        });
-        try {
-          following = next();
-        } catch (cause) {
-          reject(asError(cause));
-        }
-      };
-      // A paused stream may still end: the last chunk is on its way then, and not yet delivered.
-      let handing: Promise<void> = Promise.resolve();
-      stream.on('data', (chunk: Uint8Array) => {
-        stream.pause();
-        handing = handOn(sink, chunk, stream.bytesWritten);
-        handing.then(() => stream.resume(), reject);
-      });
-      stream.once('end', () => {
-        handing.then(() => {
-          resolve(null);
-        }, reject);
-      });
-      stream.on('error', (cause: NodeJS.ErrnoException) => {
-        resolve(cause.code ?? cause.message);
-      });
-      feed(next());
-    });
-    return { error, consumed: stream.bytesWritten };
+    for (;;) {
+      if (input.length === 0) {
+        const wanted = buffer.subarray(0, to - from - read);
+        input = wanted.subarray(0, file.read(wanted, from + read));
+        read += input.length;
+      }
+      const isLast = input.length === 0;
+      const { error, used, made } = step(input, output.subarray(filled), isLast);
+      if (error !== null) return { error, consumed };
+      consumed += used;
+      filled += made;
+      input = input.subarray(used);
+      if (filled === output.length) {
+        await sink(output, consumed);
+        filled = 0;
+      } else if (isLast || input.length > 0) {
+        // With room for more it would have taken more: the member is complete.
+        if (filled > 0) await sink(output.subarray(0, filled), consumed);
+        return { error: null, consumed };
+      }
+    }
   } finally {
     stream.destroy();
   }
 }
 
-async function handOn(sink: DecodedChunkSink, chunk: Uint8Array, consumed: number): Promise<void> {
-  await sink(chunk, consumed);
-  release(chunk);
-}
+/** Decodes as much as input and room allow. */
+type Step = (
+  input: Uint8Array,
+  room: Uint8Array,
+  isLast: boolean,
+) => { readonly error: string | null; readonly used: number; readonly made: number };
 
 /**
- * Gives back the memory of an output buffer at once when its end was handed on. Left to the garbage
- * collector, buffers of 1 MiB pile up to 64 MiB and more before it looks at them.
+ * What node:zlib's own synchronous functions call (Node 24: lib/zlib.js, processChunkSync;
+ * src/node_zlib.cc, CompressionStream::Write). Its public streams give each piece to another thread
+ * and put it into new memory, which costs more time than zstd itself; its public synchronous
+ * functions want the whole output in memory. See docs/decisions/0007-decoding-and-hashing-without-waiting.md.
  */
-function release({ buffer, byteOffset, length }: Uint8Array): void {
-  const isUsedUp = length > 0 && byteOffset + length === buffer.byteLength;
-  if (isUsedUp && buffer instanceof ArrayBuffer) buffer.transfer(0);
-}
-
-/** Pieces of the file from two buffers in turn: one may be read while the other is decoded. */
-function reader(file: ImageFile, from: number, to: number): () => Uint8Array {
-  const length = Math.min(inputBytes, to - from);
-  const buffers = [new Uint8Array(length), new Uint8Array(length)];
-  let position = from;
-  return () => {
-    const buffer = buffers.shift() ?? new Uint8Array(length);
-    buffers.push(buffer);
-    const got = file.read(buffer.subarray(0, to - position), position);
-    position += got;
-    return buffer.subarray(0, got);
+interface ZlibInternals {
+  readonly _finishFlushFlag: number;
+  /** After a write: the room and the input that are left. */
+  readonly _writeState: Uint32Array;
+  readonly _handle: {
+    onerror: (message: string, errno: number, code: string) => void;
+    writeSync(
+      ...args: [
+        ...[flush: number, input: Uint8Array, inputAt: number, inputLength: number],
+        ...[output: Uint8Array, outputAt: number, outputLength: number],
+      ]
+    ): void;
   };
 }
 
-function asError(cause: unknown): Error {
-  return cause instanceof Error ? cause : new Error(String(cause));
+/** Both zlib's Z_NO_FLUSH and zstd's ZSTD_e_continue. */
+const proceed = 0;
+
+function stepper(stream: InflateRaw | ZstdDecompress): Step {
+  if (!hasInternals(stream)) {
+    stream.destroy();
+    throw new Error(`node:zlib of Node ${process.version} is not the one this was written for`);
+  }
+  const { _handle: handle, _writeState: state, _finishFlushFlag: finish } = stream;
+  let error: string | null = null;
+  handle.onerror = (_message, _errno, code) => {
+    error = code;
+  };
+  return (input, room, isLast) => {
+    handle.writeSync(isLast ? finish : proceed, input, 0, input.length, room, 0, room.length);
+    const [roomLeft = NaN, inputLeft = NaN] = state;
+    return { error, used: input.length - inputLeft, made: room.length - roomLeft };
+  };
+}
+
+function hasInternals(stream: object): stream is ZlibInternals & { destroy(): void } {
+  const { _handle, _writeState, _finishFlushFlag }: Partial<ZlibInternals> = stream;
+  return (
+    typeof _handle?.writeSync === 'function' &&
+    typeof _handle.onerror === 'function' &&
+    _writeState?.length === 2 &&
+    typeof _finishFlushFlag === 'number'
+  );
 }

@@ -2,7 +2,7 @@ import { createInflateRaw, crc32 } from 'node:zlib';
 import { imageFailures } from '../ImageFailures.ts';
 import { ImageWindow, skipZeros, viewOf } from '../ImageWindow.ts';
 import type { DecodedChunkSink, ImageFile } from '../ImageSource.ts';
-import { decodeMember, zlibChunkBytes } from '../ZlibMember.ts';
+import { decodeMember } from '../ZlibMember.ts';
 
 const { corrupt, trailingGarbage, truncated } = imageFailures('gzip');
 
@@ -47,7 +47,7 @@ async function decodeBody(
 ): Promise<number> {
   let sum = 0;
   let length = 0;
-  const stream = createInflateRaw({ chunkSize: zlibChunkBytes });
+  const stream = createInflateRaw();
   const outcome = await decodeMember(stream, file, body, file.size, (chunk, consumed) => {
     sum = crc32(chunk, sum);
     length += chunk.length;

@@ -1,7 +1,7 @@
 import { createInflateRaw, crc32 } from 'node:zlib';
 import { imageFailures } from '../ImageFailures.ts';
 import type { DecodedChunkSink, FormatDetails, ImageFile, Segment } from '../ImageSource.ts';
-import { decodeMember, zlibChunkBytes } from '../ZlibMember.ts';
+import { decodeMember } from '../ZlibMember.ts';
 import { copySegment } from '../raw/RawSegment.ts';
 
 const { corrupt } = imageFailures('zip');
@@ -29,7 +29,7 @@ export async function decodeZipEntry(
 
 async function inflate(file: ImageFile, segment: Segment, sink: DecodedChunkSink): Promise<void> {
   const end = segment.inputOffset + segment.inputSize;
-  const stream = createInflateRaw({ chunkSize: zlibChunkBytes });
+  const stream = createInflateRaw();
   const { error, consumed } = await decodeMember(stream, file, segment.inputOffset, end, sink);
   if (error !== null) throw corrupt(file, `at ${String(segment.inputOffset + consumed)}`);
   if (consumed !== segment.inputSize) throw corrupt(file, 'compressed size');

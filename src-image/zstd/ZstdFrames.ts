@@ -2,7 +2,7 @@ import { constants, createZstdDecompress } from 'node:zlib';
 import { imageFailures } from '../ImageFailures.ts';
 import { ImageWindow, viewOf } from '../ImageWindow.ts';
 import type { DecodedChunkSink, ImageFile } from '../ImageSource.ts';
-import { decodeMember, zlibChunkBytes } from '../ZlibMember.ts';
+import { decodeMember } from '../ZlibMember.ts';
 
 const { corrupt, trailingGarbage, truncated, unsupported } = imageFailures('zstd');
 
@@ -60,7 +60,6 @@ export async function decodeZstd(file: ImageFile, sink: DecodedChunkSink): Promi
     }
     readFrameHeader(file, window, from);
     const stream = createZstdDecompress({
-      chunkSize: zlibChunkBytes,
       params: { [constants.ZSTD_d_windowLogMax]: mostWindowLog },
     });
     const outcome = await decodeMember(stream, file, from, file.size, (chunk, consumed) =>

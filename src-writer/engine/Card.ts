@@ -80,8 +80,12 @@ export abstract class Card {
     imageBytes: number,
   ): Promise<void>;
 
-  /** What is done once every piece was taken and the image was found good. @throws FailureError */
-  protected abstract complete(): Promise<void>;
+  /**
+   * What is done once every piece was taken.
+   * @param approval settles when the whole image is hashed: nothing may call the card good before
+   * @throws FailureError
+   */
+  protected abstract complete(approval: Promise<void>): Promise<void>;
 
   /** Queues a slot of the image; its lease ends when the card has taken all of it. */
   accept(cardSlot: CardSlot): void {
@@ -129,11 +133,14 @@ export abstract class Card {
     }
   }
 
-  /** Waits for the last piece, then completes the card and says how it ended. */
-  async finish(): Promise<void> {
+  /**
+   * Waits for the last piece, then completes the card and says how it ended.
+   * @param approval resolves when the image was found good, rejects with why it was not
+   */
+  async finish(approval: Promise<void>): Promise<void> {
     await this.step(async () => {
       await this.#allTaken();
-      await this.complete();
+      await this.complete(approval);
       // Whoever ejects the card when it hears of it must find it closed.
       await this.channel.retire();
       this.#end(null);

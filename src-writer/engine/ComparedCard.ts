@@ -43,15 +43,14 @@ export class ComparedCard extends Card {
     this.advance(piece.offset + piece.length, this.#options.imageFraction());
   }
 
-  protected complete(): Promise<void> {
+  protected async complete(approval: Promise<void>): Promise<void> {
+    await approval;
     if (this.#firstDifference === null) {
       this.condition = 'verified';
-      return Promise.resolve();
+      return;
     }
     this.condition = 'different';
     const { name } = this.channel;
-    return Promise.reject(
-      readBackDiffers(name, this.#firstDifference, this.#differing, this.bytesVerified),
-    );
+    throw readBackDiffers(name, this.#firstDifference, this.#differing, this.bytesVerified);
   }
 }

@@ -12,7 +12,7 @@ import type { Device } from './Device.ts';
 import { DeviceChannel } from './DeviceChannel.ts';
 import { FlashedCard } from './FlashedCard.ts';
 import type { Digester } from './ImageDigest.ts';
-import { ImageFeed } from './ImageFeed.ts';
+import { type FedImage, ImageFeed } from './ImageFeed.ts';
 import type { ImageReader } from './ImageReader.ts';
 import type { JobContext } from './JobContext.ts';
 import { SHARED_SLOTS } from './JobContext.ts';
@@ -144,6 +144,7 @@ export class EngineJob {
     devices: readonly Device[],
   ): Promise<void> {
     const allEnded = this.#allEnded();
+    let fed: FedImage | null;
     // Decoding begins while the cards are being prepared.
     const reader = image.decode(job.ring, layout);
     const { action, image: ordered } = this.#order;
@@ -157,23 +158,29 @@ export class EngineJob {
     try {
       await Promise.all(this.#cards.map((card) => card.step(() => card.prepare())));
       this.#feed = new ImageFeed(options, reader, this.#cards, job);
-      const fed = await Promise.race([allEnded, this.#feed.run()]);
-      // The job may have ended while the image was hashed; nothing more is said of it then.
-      if (fed === null || this.#haveAllEnded()) return;
-      image.checkUnchanged();
-      this.#judge(fed.size, fed.sha256);
+      fed = await Promise.race([allEnded, this.#feed.run()]);
     } finally {
       this.#feed = null;
       // The threads' memory is wanted for the read-back.
       await reader.close();
     }
-    await Promise.all(this.#cards.map((card) => card.finish()));
+    if (fed === null) return;
+    const approval = this.#approve(image, fed);
+    const finishing = this.#cards.map((card) => card.finish(approval));
+    await Promise.race([allEnded, Promise.all([approval, ...finishing])]);
   }
 
-  /** @throws FailureError image-hash-mismatch */
-  #judge(size: number, sha256: string): void {
-    this.#imageSize = size;
-    this.#ports.emit({ type: 'hashed', sha256, size });
+  /**
+   * Resolves when the whole image was hashed and found good.
+   * @throws FailureError image-changed, image-hash-mismatch, block-map-range-differs
+   */
+  async #approve(image: EngineImage, fed: FedImage): Promise<void> {
+    this.#imageSize = fed.size;
+    const sha256 = await fed.sha256;
+    // The job may have ended meanwhile; nothing more is said of it then.
+    if (this.#haveAllEnded()) return;
+    image.checkUnchanged();
+    this.#ports.emit({ type: 'hashed', sha256, size: fed.size });
     const expected = this.#order.image.expectedSha256;
     if (expected !== null && expected !== sha256) {
       throw fail('image-hash-mismatch', { expected, actual: sha256 });

@@ -64,10 +64,12 @@ export class FlashedCard extends Card {
     this.advance(piece.offset + piece.length, this.#options.imageFraction());
   }
 
-  protected async complete(): Promise<void> {
+  protected async complete(approval: Promise<void>): Promise<void> {
     await this.channel.flush();
     if (this.#options.verify) await this.#verify();
     else this.oldDataRemains = this.#skipped().length > 0 && !this.#options.discarded;
+    // What is read back while the image is still being hashed becomes a card only if that ends well.
+    await approval;
     await this.#writeHead();
   }
 

@@ -7,10 +7,14 @@ import type { JobContext } from './JobContext.ts';
 import { SHARED_SLOTS } from './JobContext.ts';
 import type { Ring } from './Ring.ts';
 import { SLOT_BYTES } from './Ring.ts';
+import { crcOfBlank, isBlank } from './SlotCrc.ts';
 import { SlotLease } from './SlotLease.ts';
 
 /** An image file that gives nothing for this long, while nobody else is busy, is lost. Milliseconds. */
 const SILENCE_MS = 30_000;
+
+/** Slots of zeros that the cards may be ahead of the digest: bounds how much it has to catch up. */
+const MOST_LAG = 4096;
 
 export interface FeedOptions {
   /** Shown in failures. */
@@ -28,8 +32,11 @@ export interface FeedOptions {
 export interface FedImage {
   /** Decompressed bytes. */
   readonly size: number;
-  /** Lower-case hex. */
-  readonly sha256: string;
+  /**
+   * In lower-case hex, once the digest is through with the zeros that the cards did not wait for.
+   * Rejects with block-map-range-differs.
+   */
+  readonly sha256: Promise<string>;
 }
 
 /** Hands an image, slot by slot, to the digest and to every card that is still well. */
@@ -53,7 +60,10 @@ export class ImageFeed {
     this.#broken.promise.catch(() => undefined);
   }
 
-  /** Feeds the whole image. @throws FailureError image-*, block-map-*, used-blocks-unavailable */
+  /**
+   * Resolves when every card has been handed the whole image.
+   * @throws FailureError image-*, block-map-*, used-blocks-unavailable
+   */
   async run(): Promise<FedImage> {
     const handed = new Set<Promise<void>>();
     let size = 0;
@@ -70,7 +80,9 @@ export class ImageFeed {
     }
     this.#options.mapper?.finish();
     await Promise.race([Promise.all(handed), this.#broken.promise]);
-    return { size, sha256: await this.#job.digester.finish() };
+    const sha256 = Promise.race([this.#job.digester.finish(), this.#broken.promise]);
+    sha256.catch(() => undefined);
+    return { size, sha256 };
   }
 
   /** To be called about twice a second: notices a file that gives nothing any more. */
@@ -85,7 +97,7 @@ export class ImageFeed {
 
   /** One slot to the digest and to every card; it goes back to the reader when all are done with it. */
   async #hand(filled: FilledSlot): Promise<void> {
-    const { ring, manifest, digester } = this.#job;
+    const { ring, manifest } = this.#job;
     const bytes = ring.view(filled.slot);
     if (filled.offset === 0) keepHead(bytes, filled.length, ring);
     const ranges = this.#ranges(filled, bytes);
@@ -95,13 +107,23 @@ export class ImageFeed {
       this.#reader.release(filled.slot);
     });
     const cardSlot: CardSlot = { filled, pieces, lease };
-    this.#digesting += 1;
-    const digest = digester.update(filled.slot, filled.length, ranges);
+    // Zeros can be hashed from anywhere: the digest, the slowest at them, need not keep this slot.
+    const lags = this.#digesting < MOST_LAG && isBlank(bytes.subarray(0, filled.length));
+    const digesting = lags
+      ? this.#digest(SHARED_SLOTS.zeros, filled.length, [])
+      : this.#digest(filled.slot, filled.length, ranges);
     for (const card of cards) card.accept(cardSlot);
-    const crcs = await digest;
-    this.#digesting -= 1;
+    if (lags) digesting.catch(this.#broken.reject);
+    const crcs = lags ? pieces.map(({ length }) => crcOfBlank(length)) : await digesting;
     for (const [index, piece] of pieces.entries()) piece.crc = crcs[index] ?? null;
     lease.done();
+  }
+
+  async #digest(slot: number, length: number, ranges: readonly SlotRange[]): Promise<number[]> {
+    this.#digesting += 1;
+    const crcs = await this.#job.digester.update(slot, length, ranges);
+    this.#digesting -= 1;
+    return crcs;
   }
 
   /** What of a slot goes to the cards, padded to whole blocks. */

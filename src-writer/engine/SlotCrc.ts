@@ -5,13 +5,19 @@ import { SLOT_BYTES } from './Ring.ts';
 const zeros = Buffer.alloc(SLOT_BYTES);
 const crcOfZeros = new Map<number, number>();
 
+/** Whether at most a slot of bytes holds nothing but zeros. */
+export function isBlank(bytes: Uint8Array): boolean {
+  return Buffer.compare(bytes, zeros.subarray(0, bytes.length)) === 0;
+}
+
 /** CRC-32 (as in zlib) of at most a slot of bytes. */
 export function slotCrc(bytes: Uint8Array): number {
-  const blank = zeros.subarray(0, bytes.length);
-  if (Buffer.compare(bytes, blank) !== 0) return crc32(bytes);
-  const known = crcOfZeros.get(bytes.length);
-  if (known !== undefined) return known;
-  const crc = crc32(blank);
-  crcOfZeros.set(bytes.length, crc);
+  return isBlank(bytes) ? crcOfBlank(bytes.length) : crc32(bytes);
+}
+
+/** CRC-32 of that many zeros, at most a slot. */
+export function crcOfBlank(length: number): number {
+  const crc = crcOfZeros.get(length) ?? crc32(zeros.subarray(0, length));
+  crcOfZeros.set(length, crc);
   return crc;
 }

@@ -18,8 +18,8 @@ export interface Expectation {
   readonly oldDataRemains: boolean;
   readonly bytesWritten: number;
   readonly bytesVerified: number;
-  /** It ends while the image is still on its way, so that an image found bad may come first. */
-  readonly endsWhileFed: boolean;
+  /** It ends before the whole image was hashed, so that an image found bad may come first. */
+  readonly endsUnapproved: boolean;
 }
 
 /** What a card is flashed with. */
@@ -60,7 +60,7 @@ export class CardModel {
   #oldDataRemains = false;
   #bytesWritten = 0;
   #bytesVerified = 0;
-  #isFeeding = false;
+  #isApproved = false;
 
   constructor(scenario: Scenario, card: CardScenario, input: CardInput) {
     this.#scenario = scenario;
@@ -89,7 +89,7 @@ export class CardModel {
       oldDataRemains: this.#oldDataRemains,
       bytesWritten: this.#bytesWritten,
       bytesVerified: this.#bytesVerified,
-      endsWhileFed: this.#isFeeding,
+      endsUnapproved: !this.#isApproved,
     };
   }
 
@@ -102,6 +102,7 @@ export class CardModel {
       const isRight = same(seen.subarray(0, piece.imageBytes), this.#imageOf(piece));
       if (!isRight) wrong.push(piece);
     });
+    this.#approve();
     const [first] = wrong;
     this.#condition = first === undefined ? 'verified' : 'different';
     if (first !== undefined) throw this.#differs(first.offset, bytesOf(wrong), this.#bytesVerified);
@@ -118,6 +119,7 @@ export class CardModel {
     this.#flush();
     if (this.#scenario.verify) this.#verify(pieces);
     else this.#oldDataRemains = this.#gaps(pieces).length > 0 && !this.#card.discarded;
+    this.#approve();
     this.#phases.push('finishing');
     this.#write(MARKER, this.#head.subarray(MARKER));
     this.#flush();
@@ -131,10 +133,9 @@ export class CardModel {
     this.#condition = 'verified';
   }
 
-  /** Everything that the card takes, until the image turns out too large or, at its end, bad. */
+  /** Everything that the card takes, until the image turns out too large. */
   #feed(pieces: readonly Piece[], take: (piece: Piece) => void): void {
-    this.#isFeeding = true;
-    const { image, imageFailure } = this.#input;
+    const { image } = this.#input;
     for (let slot = 0; slot < image.length; slot += MIB) {
       const imageBytes = paddedBytes(Math.min(slot + MIB, image.length), this.#scenario);
       const driveBytes = this.#card.size;
@@ -143,8 +144,13 @@ export class CardModel {
         if (piece.offset >= slot && piece.offset < slot + MIB) take(piece);
       }
     }
+  }
+
+  /** The last moment at which an image is found bad. */
+  #approve(): void {
+    const { imageFailure } = this.#input;
     if (imageFailure !== null) throw new FailureError(imageFailure);
-    this.#isFeeding = false;
+    this.#isApproved = true;
   }
 
   #verify(written: readonly Piece[]): void {

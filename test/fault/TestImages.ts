@@ -14,6 +14,8 @@ export const IMAGE_BYTES = {
   /** Not a multiple of anything: the last slot is partial and its last block as well. */
   large: 4 * MIB + 300_100,
   whole: 3 * MIB,
+  /** Its last MiBs are zeros, which the digest may reach long after the cards. */
+  emptyEnd: 5 * MIB + 100,
   /** Nothing but what is written last. */
   mebibyte: MIB,
   /** Not even that, and its last block partial. */
@@ -35,13 +37,14 @@ export function makeTestImages(seed: number): TestImages {
   return {
     large: makeTestImage(IMAGE_BYTES.large, seed),
     whole: makeTestImage(IMAGE_BYTES.whole, seed),
+    emptyEnd: makeTestImage(IMAGE_BYTES.emptyEnd, seed, 2 * MIB),
     mebibyte: makeTestImage(IMAGE_BYTES.mebibyte, seed),
     small: makeTestImage(IMAGE_BYTES.small, seed),
   };
 }
 
-function makeTestImage(size: number, seed: number): TestImage {
-  const raw = rawImage(size, seed);
+function makeTestImage(size: number, seed: number, used = size): TestImage {
+  const raw = rawImage(size, seed, used);
   const folder = mkdtempSync(path.join(tmpdir(), 'boxwright-images-'));
   try {
     const file = path.join(folder, 'card.img');
@@ -66,11 +69,14 @@ function makeTestImage(size: number, seed: number): TestImage {
   }
 }
 
-/** Random runs between zeros; every MiB differs from every other, so that a misplaced one is seen. */
-function rawImage(size: number, seed: number): Uint8Array {
+/**
+ * Random runs between zeros; every MiB differs from every other, so that a misplaced one is seen.
+ * @param used bytes after which nothing but zeros follows
+ */
+function rawImage(size: number, seed: number, used: number): Uint8Array {
   const random = new SeededRandom(seed);
   const raw = new Uint8Array(size);
-  for (let at = 0; at < raw.length; at += 64 * 1024) {
+  for (let at = 0; at < used; at += 64 * 1024) {
     const noise = random.bytes(4096).subarray(0, raw.length - at);
     raw.set(noise, at);
   }

@@ -51,6 +51,26 @@ describe(`faults on fake disks and a fake clock, from seed ${String(FIRST_SEED)}
     });
   }
 
+  it('a card that was read back before the image was hashed is not finished before', async () => {
+    const scenario: Scenario = {
+      ...makeScenario(FIRST_SEED),
+      ...{ action: 'flash', size: 'emptyEnd', format: 'raw', map: null, verify: true },
+      ...{
+        imageFault: { kind: 'hash-mismatch' },
+        digest: { update: 5000, check: 0 },
+        cancel: null,
+      },
+      cards: [1, 2].map((number) => ({
+        ...{ cardId: `card-${String(number)}`, size: 8 << 20, blockSize: 512, discarded: false },
+        ...{ holds: 'other-image', fault: { kind: 'none' } },
+      })),
+    };
+    const { events } = await checkScenario(scenario);
+    const phases = events.flatMap(({ event }) => (event.type === 'phase' ? [event.phase] : []));
+    expect(phases.filter((phase) => phase === 'verifying')).toHaveLength(2);
+    expect(phases).not.toContain('finishing');
+  });
+
   // A shorter run proves what it meets; only a long one must meet everything.
   if (RUNS >= 1000) {
     it('every end of a card that is tested here came up', () => {
@@ -60,7 +80,10 @@ describe(`faults on fake disks and a fake clock, from seed ${String(FIRST_SEED)}
 });
 
 async function checkSeed(seed: number): Promise<void> {
-  const scenario = makeScenario(seed);
+  await checkScenario(makeScenario(seed));
+}
+
+async function checkScenario(scenario: Scenario): Promise<FaultRunResult> {
   const context = JSON.stringify(scenario);
   const result = await runScenario(scenario, images).catch((cause: unknown) => {
     throw new Error(context, { cause });
@@ -71,6 +94,7 @@ async function checkSeed(seed: number): Promise<void> {
   }
   checkSlots(result, context);
   checkExitCode(scenario, result, context);
+  return result;
 }
 
 /** What holds for the job as a whole: one verdict a card, nothing afterwards, and an end. */
@@ -160,7 +184,12 @@ function isLeftOpen(
   }
   if (code === 'cancelled') return isCancelled;
   // The image is found bad while the card still works on it: either failure is the first to be told.
-  return expected.endsWhileFed && isOfImage(code);
+  return expected.endsUnapproved && isOfImage(code) && isUnchanged(verdict.condition);
+}
+
+/** Nothing of the card's first MiB was written that would make it more than a failed one. */
+function isUnchanged(condition: CardEvent['condition']): boolean {
+  return condition === 'untouched' || condition === 'unfinished';
 }
 
 function isOfImage(code: string | null): boolean {
@@ -176,7 +205,7 @@ function model(scenario: Scenario, card: CardScenario): Expectation {
   if (tooLarge !== null) {
     return {
       ...{ phases: [], condition: 'untouched', failure: tooLarge, oldDataRemains: false },
-      ...{ bytesWritten: 0, bytesVerified: 0, endsWhileFed: false },
+      ...{ bytesWritten: 0, bytesVerified: 0, endsUnapproved: false },
     };
   }
   const isHashed = scenario.imageFault.kind === 'hash-mismatch';
