@@ -2,10 +2,13 @@ import { crc32 } from 'node:zlib';
 import { imageFailures } from '../ImageFailures.ts';
 import { viewOf } from '../ImageWindow.ts';
 import type { DecodedChunkSink, ImageFile, Segment } from '../ImageSource.ts';
+import { BlankBlock, isBlankChunk } from './BlankBlock.ts';
 import { XzDecoder, type XzInput, type XzOutcome } from './XzDecoder.ts';
 
 const failures = imageFailures('xz');
 const idle: XzDecoder[] = [];
+/** The last block of zeros that was decoded and found good. */
+let lastBlank: BlankBlock | null = null;
 
 /**
  * Decodes a whole .xz file from its beginning to its end: every stream, with its checks, its index
@@ -33,6 +36,8 @@ export async function decodeXzBlock(
   streamHeader: string,
   sink: DecodedChunkSink,
 ): Promise<void> {
+  const block = BlankBlock.read(file, segment, streamHeader);
+  if (block !== null && lastBlank?.equals(block) === true) return block.handOn(sink);
   const header = new Uint8Array(Buffer.from(streamHeader, 'hex'));
   const paddedSize = Math.ceil(segment.inputSize / 4) * 4;
   const tail = streamTail(header, segment.inputSize, segment.outputSize ?? 0);
@@ -41,9 +46,13 @@ export async function decodeXzBlock(
     bytesOf(file, segment.inputOffset, paddedSize),
     bytesOfArray(tail),
   ]);
-  const counted: DecodedChunkSink = (chunk, consumed) =>
-    sink(chunk, Math.min(Math.max(0, consumed - header.length), segment.inputSize));
+  let isBlank = block !== null;
+  const counted: DecodedChunkSink = (chunk, consumed) => {
+    isBlank &&= isBlankChunk(chunk);
+    return sink(chunk, Math.min(Math.max(0, consumed - header.length), segment.inputSize));
+  };
   settle(file, segment, await decodeWith(input, segment, counted));
+  if (isBlank) lastBlank = block;
 }
 
 async function decodeWith(
