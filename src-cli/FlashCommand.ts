@@ -7,6 +7,7 @@ import { plainText } from '../src-core/PlainText.ts';
 import { prepareFlash } from '../src-services/FlashPreparation.ts';
 import type { FlashRequest, PreparedFlash } from '../src-services/FlashPreparation.ts';
 import { FlashRun } from '../src-services/FlashRun.ts';
+import { practicePath } from '../src-services/PracticeCard.ts';
 import { cardResults, CliJsonReport, reportJson } from './CliJsonReport.ts';
 import { askConsent } from './Consent.ts';
 import { summaryLines } from './JobSummary.ts';
@@ -31,6 +32,8 @@ export async function runFlash(options: FlashOptions, program: Program): Promise
   const { json } = options;
   const askable = terminal.canAsk && !json ? 'askable' : 'impossible';
   const consent = options.yes ? 'given' : askable;
+  if (!options.request.cards.every((named) => practicePath(named) !== null))
+    program.writer.warmUp();
   const preparation = await interruption.unless(prepareFlash({ ...options.request, consent }));
   if (preparation === null) return tellNothingDone(json, program);
   if (!preparation.ok) return tellRefusals(preparation.refusals, json, program);

@@ -46,3 +46,9 @@ export type FormatDetails =
 
 /** Receives decompressed bytes in order; the chunk is only valid until the returned promise settles. */
 export type DecodedChunkSink = (chunk: Uint8Array, inputConsumed: number) => Promise<void> | void;
+
+/**
+ * Where the sink wants the next bytes: a decoder that can puts them there, at least one and at most
+ * as many as fit, and hands on that very memory, which then need not be copied.
+ */
+export type DecodingRoom = () => Promise<Uint8Array>;

@@ -1,5 +1,5 @@
 import type { InflateRaw, ZstdDecompress } from 'node:zlib';
-import type { DecodedChunkSink, ImageFile } from './ImageSource.ts';
+import type { DecodedChunkSink, DecodingRoom, ImageFile } from './ImageSource.ts';
 
 const outputBytes = 1024 * 1024;
 const inputBytes = 256 * 1024;
@@ -12,23 +12,30 @@ export interface MemberOutcome {
   readonly consumed: number;
 }
 
+/** Bytes of a file, from the one up to, but not including, the other. */
+export interface ByteRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
- * Feeds the bytes [from, to) of a file to a fresh decompressor until its member ends, and hands on
- * what comes out, waiting for the sink before more is decoded. `consumed` of the sink counts from
- * `from`. The decompressor is destroyed, however this ends.
+ * Feeds a range of a file to a fresh decompressor until its member ends, and hands on what comes
+ * out, waiting for the sink before more is decoded. `consumed` of the sink counts from the range's
+ * beginning. The decompressor is destroyed, however this ends.
  *
+ * @param room by default memory of its own
  * @throws what the file or the sink throws
  */
 export async function decodeMember(
   stream: InflateRaw | ZstdDecompress,
   file: ImageFile,
-  from: number,
-  to: number,
+  { from, to }: ByteRange,
   sink: DecodedChunkSink,
+  room: DecodingRoom = ownRoom(),
 ): Promise<MemberOutcome> {
   const step = stepper(stream);
   const buffer = new Uint8Array(Math.min(inputBytes, to - from));
-  const output = new Uint8Array(outputBytes);
+  let output = await room();
   let read = 0;
   let consumed = 0;
   let filled = 0;
@@ -48,6 +55,7 @@ export async function decodeMember(
       input = input.subarray(used);
       if (filled === output.length) {
         await sink(output, consumed);
+        output = await room();
         filled = 0;
       } else if (isLast || input.length > 0) {
         // With room for more it would have taken more: the member is complete.
@@ -58,6 +66,11 @@ export async function decodeMember(
   } finally {
     stream.destroy();
   }
+}
+
+function ownRoom(): DecodingRoom {
+  const memory = new Uint8Array(outputBytes);
+  return () => Promise.resolve(memory);
 }
 
 /** Decodes as much as input and room allow. */

@@ -2,7 +2,13 @@ import { fail, type FailureError } from '../src-core/Failure.ts';
 import { decodeBzip2 } from './bzip2/Bzip2Decoder.ts';
 import { decodeGzip } from './gzip/GzipMembers.ts';
 import { imageFailures } from './ImageFailures.ts';
-import type { DecodedChunkSink, DecodePlan, ImageFile, Segment } from './ImageSource.ts';
+import type {
+  DecodedChunkSink,
+  DecodePlan,
+  DecodingRoom,
+  ImageFile,
+  Segment,
+} from './ImageSource.ts';
 import { copySegment } from './raw/RawSegment.ts';
 import { decodeXzBlock, decodeXzFile } from './xz/XzSegments.ts';
 import { decodeZipEntry } from './zip/ZipEntry.ts';
@@ -14,6 +20,7 @@ import { decodeZstd } from './zstd/ZstdFrames.ts';
  * compressed bytes used so far in this segment. Returns only when every check that the format has
  * was verified and the output is exactly `segment.outputSize` where that is known.
  *
+ * @param room where the sink would like its bytes to be; by default the decoder has its own memory
  * @throws FailureError image-truncated, image-trailing-garbage, image-corrupt, image-unsupported,
  *   image-unreadable; whatever the sink throws ends the decoding and is passed on unchanged
  */
@@ -22,6 +29,7 @@ export async function decodeSegment(
   plan: DecodePlan,
   segment: Segment,
   sink: DecodedChunkSink,
+  room?: DecodingRoom,
 ): Promise<void> {
   let produced = 0;
   const most = segment.outputSize ?? Infinity;
@@ -30,7 +38,7 @@ export async function decodeSegment(
     if (produced > most) throw wrongSize(file, plan);
     return chunk.length > 0 ? sink(chunk, consumed) : undefined;
   };
-  await decode(file, plan, segment, counting);
+  await decode(file, plan, segment, counting, room);
   if (segment.outputSize !== null && produced !== most) throw wrongSize(file, plan);
   if (segment.outputSize === null && produced === 0) {
     throw fail('image-empty', { path: file.path });
@@ -42,9 +50,10 @@ async function decode(
   plan: DecodePlan,
   segment: Segment,
   sink: DecodedChunkSink,
+  room: DecodingRoom | undefined,
 ): Promise<void> {
   const { details, format } = plan;
-  if (details.kind === 'zip-entry') return decodeZipEntry(file, segment, details, sink);
+  if (details.kind === 'zip-entry') return decodeZipEntry(file, segment, details, sink, room);
   if (details.kind === 'xz-blocks') {
     const header = details.streamHeaders[segment.index];
     if (header === undefined)
@@ -53,9 +62,9 @@ async function decode(
   }
   switch (format) {
     case 'gzip':
-      return decodeGzip(file, sink);
+      return decodeGzip(file, sink, room);
     case 'zstd':
-      return decodeZstd(file, sink);
+      return decodeZstd(file, sink, room);
     case 'xz':
       return decodeXzFile(file, segment, sink);
     case 'bzip2':

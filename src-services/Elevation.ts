@@ -25,6 +25,8 @@ export interface RunningProgram {
 
 /** One way of asking for permission. */
 export interface ElevationWay {
+  /** Whether the rights are there already, so that nobody is disturbed by a start. */
+  readonly asksNobody: boolean;
   /** Starts a fixed command line with rights; permission is asked for meanwhile. */
   start(command: readonly string[]): RunningProgram;
   /** Why the program never came to speak. */

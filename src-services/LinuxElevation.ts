@@ -52,11 +52,13 @@ export class LinuxElevation implements Elevation {
 }
 
 class LinuxWay implements ElevationWay {
+  readonly asksNobody: boolean;
   readonly explain: ElevationWay['explain'];
   readonly #before: readonly string[];
 
   constructor(before: readonly string[], explain: ElevationWay['explain']) {
     this.#before = before;
+    this.asksNobody = before.length === 0;
     this.explain = explain;
   }
 

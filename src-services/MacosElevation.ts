@@ -52,11 +52,13 @@ export class MacosElevation implements Elevation {
 }
 
 class MacosWay implements ElevationWay {
+  readonly asksNobody: boolean;
   readonly #before: readonly string[];
   readonly #environment: Readonly<Record<string, string>>;
 
   constructor(before: readonly string[], environment: Readonly<Record<string, string>>) {
     this.#before = before;
+    this.asksNobody = before.length === 0;
     this.#environment = environment;
   }
 

@@ -34,11 +34,13 @@ export function isElevated(groups: string): boolean {
 
 /** Node adds the variables without which nothing starts on Windows. */
 const directWay: ElevationWay = {
+  asksNobody: true,
   start: (command) => new ChildProgram(command, {}),
   explain: ({ errorText }) => failure('writer-unreachable', { detail: errorText.trim() }),
 };
 
 const consentWay: ElevationWay = {
+  asksNobody: false,
   start: (command) =>
     new WindowsPipeProgram(command, () => {
       const script = Buffer.from(runAsScript, 'utf16le').toString('base64');

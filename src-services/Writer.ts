@@ -20,6 +20,8 @@ export interface PracticeOrder {
  * permission is asked at the first job on a real drive and not again.
  */
 export interface Writer {
+  /** Starts what the first job on a drive will need, where nobody has to be asked for it. Never throws. */
+  warmUp(): void;
   /**
    * Runs one job on whole drives; resolves when the writer has said `end`.
    * @throws FailureError permission-*, writer-ended (the stream ended without a verdict),

@@ -44,6 +44,8 @@ export class WriterClient implements Writer {
   readonly #folder: string;
   readonly #elevation: () => Elevation;
   #supervisor: WriterConnection | null = null;
+  /** What {@link warmUp} began; settles whatever comes of it. */
+  #warming: Promise<unknown> = Promise.resolve();
   /** The connection that permission is being asked for. */
   #asking: WriterConnection | null = null;
   #current: Current | null = null;
@@ -55,6 +57,10 @@ export class WriterClient implements Writer {
   constructor(folder: string, elevation: () => Elevation) {
     this.#folder = folder;
     this.#elevation = elevation;
+  }
+
+  warmUp(): void {
+    this.#warming = this.#startUnasked().catch(() => undefined);
   }
 
   async runOnDrives(order: DriveOrder, report: (event: FlashEvent) => void): Promise<void> {
@@ -164,8 +170,14 @@ export class WriterClient implements Writer {
     await conversation;
   }
 
+  async #startUnasked(): Promise<void> {
+    const [way] = await this.#elevation().ways();
+    if (way?.asksNobody === true) this.#supervisor = await this.#ask(way);
+  }
+
   /** The supervisor of this run of the program; asks for permission when there is none. */
   async #permitted(): Promise<WriterConnection> {
+    await this.#warming;
     if (this.#supervisor?.over === false) return this.#supervisor;
     this.#supervisor = null;
     const refusals: FailureError[] = [];

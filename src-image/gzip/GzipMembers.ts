@@ -1,7 +1,7 @@
 import { createInflateRaw, crc32 } from 'node:zlib';
 import { imageFailures } from '../ImageFailures.ts';
 import { ImageWindow, skipZeros, viewOf } from '../ImageWindow.ts';
-import type { DecodedChunkSink, ImageFile } from '../ImageSource.ts';
+import type { DecodedChunkSink, DecodingRoom, ImageFile } from '../ImageSource.ts';
 import { decodeMember } from '../ZlibMember.ts';
 
 const { corrupt, trailingGarbage, truncated } = imageFailures('gzip');
@@ -17,7 +17,11 @@ const flag = { headerCrc: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 } as
  * after the last member are padding.
  * @throws FailureError image-truncated, image-trailing-garbage, image-corrupt
  */
-export async function decodeGzip(file: ImageFile, sink: DecodedChunkSink): Promise<void> {
+export async function decodeGzip(
+  file: ImageFile,
+  sink: DecodedChunkSink,
+  room?: DecodingRoom,
+): Promise<void> {
   const window = new ImageWindow(file);
   let position = 0;
   while (position < file.size && !isPadding(file, window, position)) {
@@ -25,7 +29,7 @@ export async function decodeGzip(file: ImageFile, sink: DecodedChunkSink): Promi
     if (body === null) {
       throw trailingGarbage(file, position);
     }
-    position = await decodeBody(file, window, body, sink);
+    position = await decodeBody(file, window, body, sink, room);
   }
 }
 
@@ -44,15 +48,18 @@ async function decodeBody(
   window: ImageWindow,
   body: number,
   sink: DecodedChunkSink,
+  room: DecodingRoom | undefined,
 ): Promise<number> {
   let sum = 0;
   let length = 0;
   const stream = createInflateRaw();
-  const outcome = await decodeMember(stream, file, body, file.size, (chunk, consumed) => {
+  const summing: DecodedChunkSink = (chunk, consumed) => {
     sum = crc32(chunk, sum);
     length += chunk.length;
     return sink(chunk, body + consumed);
-  });
+  };
+  const range = { from: body, to: file.size };
+  const outcome = await decodeMember(stream, file, range, summing, room);
   if (outcome.error === 'Z_BUF_ERROR') throw truncated(file);
   const end = body + outcome.consumed;
   if (outcome.error !== null) throw corrupt(file, `at ${String(end)}`);

@@ -1,6 +1,12 @@
 import { createInflateRaw, crc32 } from 'node:zlib';
 import { imageFailures } from '../ImageFailures.ts';
-import type { DecodedChunkSink, FormatDetails, ImageFile, Segment } from '../ImageSource.ts';
+import type {
+  DecodedChunkSink,
+  DecodingRoom,
+  FormatDetails,
+  ImageFile,
+  Segment,
+} from '../ImageSource.ts';
 import { decodeMember } from '../ZlibMember.ts';
 import { copySegment } from '../raw/RawSegment.ts';
 
@@ -16,6 +22,7 @@ export async function decodeZipEntry(
   segment: Segment,
   details: Extract<FormatDetails, { kind: 'zip-entry' }>,
   sink: DecodedChunkSink,
+  room?: DecodingRoom,
 ): Promise<void> {
   let sum = 0;
   const summing: DecodedChunkSink = (chunk, consumed) => {
@@ -23,14 +30,19 @@ export async function decodeZipEntry(
     return sink(chunk, consumed);
   };
   if (details.method === 'stored') await copySegment(file, segment, summing);
-  else await inflate(file, segment, summing);
+  else await inflate(file, segment, summing, room);
   if (sum !== details.crc32) throw corrupt(file, 'CRC-32');
 }
 
-async function inflate(file: ImageFile, segment: Segment, sink: DecodedChunkSink): Promise<void> {
-  const end = segment.inputOffset + segment.inputSize;
+async function inflate(
+  file: ImageFile,
+  segment: Segment,
+  sink: DecodedChunkSink,
+  room: DecodingRoom | undefined,
+): Promise<void> {
+  const range = { from: segment.inputOffset, to: segment.inputOffset + segment.inputSize };
   const stream = createInflateRaw();
-  const { error, consumed } = await decodeMember(stream, file, segment.inputOffset, end, sink);
+  const { error, consumed } = await decodeMember(stream, file, range, sink, room);
   if (error !== null) throw corrupt(file, `at ${String(segment.inputOffset + consumed)}`);
   if (consumed !== segment.inputSize) throw corrupt(file, 'compressed size');
 }

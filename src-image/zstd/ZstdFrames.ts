@@ -1,7 +1,7 @@
 import { constants, createZstdDecompress } from 'node:zlib';
 import { imageFailures } from '../ImageFailures.ts';
 import { ImageWindow, viewOf } from '../ImageWindow.ts';
-import type { DecodedChunkSink, ImageFile } from '../ImageSource.ts';
+import type { DecodedChunkSink, DecodingRoom, ImageFile } from '../ImageSource.ts';
 import { decodeMember } from '../ZlibMember.ts';
 
 const { corrupt, trailingGarbage, truncated, unsupported } = imageFailures('zstd');
@@ -48,7 +48,11 @@ export function measureZstd(file: ImageFile): number | null {
  * Decodes all frames, passing over skippable ones; content checksums are verified where present.
  * @throws FailureError image-truncated, image-trailing-garbage, image-corrupt, image-unsupported
  */
-export async function decodeZstd(file: ImageFile, sink: DecodedChunkSink): Promise<void> {
+export async function decodeZstd(
+  file: ImageFile,
+  sink: DecodedChunkSink,
+  room?: DecodingRoom,
+): Promise<void> {
   const window = new ImageWindow(file);
   let position = 0;
   while (position < file.size) {
@@ -62,9 +66,9 @@ export async function decodeZstd(file: ImageFile, sink: DecodedChunkSink): Promi
     const stream = createZstdDecompress({
       params: { [constants.ZSTD_d_windowLogMax]: mostWindowLog },
     });
-    const outcome = await decodeMember(stream, file, from, file.size, (chunk, consumed) =>
-      sink(chunk, from + consumed),
-    );
+    const placed: DecodedChunkSink = (chunk, consumed) => sink(chunk, from + consumed);
+    const range = { from, to: file.size };
+    const outcome = await decodeMember(stream, file, range, placed, room);
     position = from + outcome.consumed;
     if (outcome.error !== null) throw decodingFailure(file, outcome.error, position);
     if (position === from) throw corrupt(file, `at ${String(from)}`);

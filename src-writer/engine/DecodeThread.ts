@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { failureOf } from '../../src-core/Failure.ts';
 import { decodeSegment } from '../../src-image/decodeSegment.ts';
 import { imageOfDescriptor } from '../../src-image/FileImage.ts';
+import type { DecodedChunkSink } from '../../src-image/ImageSource.ts';
 import { SlotFiller } from './SlotFiller.ts';
 import { SlotPool, slotView } from './Ring.ts';
 import type { DecodeCommand, DecodeReply, ThreadStart } from './ThreadMessages.ts';
@@ -32,10 +33,11 @@ export function runDecodeThread(
     );
     let consumed = 0;
     for (const segment of segments) {
-      await decodeSegment(file, plan, segment, (chunk, inputConsumed) => {
+      const sink: DecodedChunkSink = (chunk, inputConsumed) => {
         consumed = segment.inputOffset + inputConsumed;
         return filler.push(chunk, consumed);
-      });
+      };
+      await decodeSegment(file, plan, segment, sink, () => filler.room());
     }
     return filler.finish(consumed);
   };

@@ -30,18 +30,22 @@ export class SlotFiller {
     return this.#offset + this.#fill;
   }
 
+  /** The memory of the slot that the next bytes belong into: what is put there need not be copied. */
+  async room(): Promise<Uint8Array> {
+    await this.#open();
+    return this.#bytes.subarray(this.#fill);
+  }
+
   async push(chunk: Uint8Array, inputConsumed: number): Promise<void> {
     if (this.#isPushing) throw new Error('a chunk came before the one before it was taken');
     this.#isPushing = true;
     let taken = 0;
     while (taken < chunk.length) {
-      if (this.#slot === null) {
-        this.#slot = await this.#ports.take();
-        this.#bytes = this.#ports.view(this.#slot);
-        this.#fill = 0;
-      }
+      await this.#open();
       const count = Math.min(SLOT_BYTES - this.#fill, chunk.length - taken);
-      this.#bytes.set(chunk.subarray(taken, taken + count), this.#fill);
+      if (!this.#isInPlace(chunk, taken)) {
+        this.#bytes.set(chunk.subarray(taken, taken + count), this.#fill);
+      }
       this.#fill += count;
       taken += count;
       if (this.#fill === SLOT_BYTES) this.#hand(inputConsumed);
@@ -53,12 +57,25 @@ export class SlotFiller {
   finish(inputConsumed: number): number {
     // An image that loses its end in silence is the worst that a decoder can do.
     if (this.#isPushing) throw new Error('the stream ended before its last chunk was taken');
-    if (this.#slot !== null) {
+    // A slot that was only asked for is of no use to anybody any more.
+    if (this.#fill > 0) {
       const padded = Math.ceil(this.#fill / PADDING) * PADDING;
       this.#bytes.fill(0, this.#fill, padded);
       this.#hand(inputConsumed);
     }
     return this.#offset;
+  }
+
+  async #open(): Promise<void> {
+    if (this.#slot !== null) return;
+    this.#slot = await this.#ports.take();
+    this.#bytes = this.#ports.view(this.#slot);
+    this.#fill = 0;
+  }
+
+  #isInPlace(chunk: Uint8Array, taken: number): boolean {
+    const { buffer, byteOffset } = this.#bytes;
+    return chunk.buffer === buffer && chunk.byteOffset + taken === byteOffset + this.#fill;
   }
 
   #hand(inputConsumed: number): void {

@@ -18,8 +18,11 @@ export interface HeldDevice {
    * @throws FailureError eject-failed, unmount-failed, system-tool-missing
    */
   eject(): Promise<EjectOutcome>;
-  /** Gives the device back. Never throws; may be called twice. */
-  release(): Promise<void>;
+  /**
+   * Gives the device back. Never throws; may be called twice.
+   * @param rewritten has the system look at the new partition table, where it does not by itself
+   */
+  release(rewritten?: boolean): Promise<void>;
 }
 
 export interface HoldOptions {

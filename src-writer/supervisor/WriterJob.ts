@@ -176,17 +176,14 @@ export class WriterJob {
     if (event.type === 'refused' || event.type === 'ejected') throw stray;
     const card = 'cardId' in event ? this.#cards.get(event.cardId) : null;
     if (card === undefined || card?.settled === true) throw stray;
+    if (card && event.type === 'phase') card.begun = true;
     // The engine prepares a card by taking its partition table; that it is being prepared was said
     // when its device was taken.
-    const isPreparing = event.type === 'phase' && event.phase === 'preparing';
-    if (card && event.type === 'phase') card.begun = true;
-    if (!card || event.type !== 'card') {
-      if (!isPreparing) this.#report(event);
-      return;
-    }
+    if (event.type === 'phase' && event.phase === 'preparing') return;
     // The engine does not know what was discarded before it got the device.
-    const isBlank = event.condition === 'untouched' && card.held.discarded;
-    this.#report(isBlank ? { ...event, condition: 'unfinished' } : event);
+    const blank = event.type === 'card' && event.condition === 'untouched' && card?.held.discarded;
+    this.#report(blank ? { ...event, condition: 'unfinished' } : event);
+    if (!card || event.type !== 'card') return;
     card.settled = true;
     this.#givingBack.push(this.#giveBack(event.cardId, card.held, event.failure === null));
   }
@@ -203,9 +200,10 @@ export class WriterJob {
 
   async #giveBack(cardId: string, held: HeldDevice, complete: boolean): Promise<void> {
     if (!complete) return held.release();
-    const eject = this.#order?.eject === true && this.#order.action === 'flash';
+    const written = this.#order?.action === 'flash';
+    const eject = written && this.#order.eject;
     if (eject) this.#report({ type: 'phase', cardId, phase: 'ejecting' });
-    const ending = eject ? held.eject() : held.release().then(() => 'kept' as const);
+    const ending = eject ? held.eject() : held.release(written).then(() => 'kept' as const);
     const ejected = await ending.then(
       (outcome) => ({ outcome, failure: null }),
       (cause: unknown) => ({ outcome: 'failed', failure: failureOf(cause) }) as const,

@@ -59,12 +59,17 @@ export class LinuxDevices implements DevicePlatform {
 
 function endings(drive: Drive, fd: number, signal: AbortSignal) {
   let open = true;
-  const release = (): Promise<void> => {
+  const release = async (rewritten = false): Promise<void> => {
     if (open) closeSync(fd);
     open = false;
-    return Promise.resolve();
+    if (rewritten) await rereadTable(drive.path, signal).catch(() => undefined);
   };
   return { release, eject: () => ejectMedium(drive, signal).finally(release) };
+}
+
+/** udev does this when a device is closed, unless it is looking at that very device just then. */
+async function rereadTable(drive: string, signal: AbortSignal): Promise<void> {
+  await runMortal(toolPath('blockdev', 'util-linux'), ['--rereadpt', drive], inTime(signal));
 }
 
 /** START STOP UNIT to this unit of the reader alone; a native SD slot has nothing to eject. */

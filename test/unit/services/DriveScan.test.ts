@@ -26,7 +26,7 @@ function judged(name: string, serial: string | null): JudgedDrive {
     ...{ path: path.join(folder, name), name, label: 'Generic', serial, wwn: null, sequence: 7 },
     ...{ slot: null, cardId: null, size: 8e9, logicalBlockSize: 512, bus: 'usb', removable: true },
     ...{ readOnly: false, hasMedium: true, virtual: false, unfinished: false },
-    ...{ partitions: [partition], uses: [], openedBy: [] },
+    ...{ partitions: [partition], uses: [], openedBy: [], contentUnread: false },
   };
   return { drive, verdict: { verdict: 'allowed', refusals: [], warnings: [], notes: [] } };
 }

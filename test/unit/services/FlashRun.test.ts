@@ -34,6 +34,10 @@ class ScriptedWriter implements Writer {
     await this.#play(report, this);
   }
 
+  warmUp(): void {
+    throw new Error('not in this test');
+  }
+
   inspectDrive(): Promise<CardContent> {
     throw new Error('not in this test');
   }
@@ -55,7 +59,7 @@ const drive: Drive = {
   ...{ path: '/dev/sdb', name: 'sdb', label: 'Generic', serial: '058F', wwn: null, sequence: 7 },
   ...{ slot: null, cardId: null, size: 8e9, logicalBlockSize: 512, bus: 'usb', removable: true },
   ...{ readOnly: false, hasMedium: true, virtual: false, unfinished: false },
-  ...{ partitions: [], uses: [], openedBy: [] },
+  ...{ partitions: [], uses: [], openedBy: [], contentUnread: false },
 };
 
 function driveChoice(verdict: 'allowed' | 'warned'): DriveChoice {

@@ -29,6 +29,37 @@ function setUp(slots: number): {
 }
 
 describe('SlotFiller', () => {
+  it('copies nothing that was decoded into its own memory', async () => {
+    const { filler, filled, bytesOf } = setUp(3);
+    const image = new SeededRandom(4712).bytes(2 * SLOT_BYTES + 700);
+    for (let at = 0; at < image.length;) {
+      const room = await filler.room();
+      const chunk = room.subarray(0, Math.min(300_000, image.length - at));
+      chunk.set(image.subarray(at, at + chunk.length));
+      at += chunk.length;
+      await filler.push(chunk, at);
+    }
+    expect(filler.finish(image.length)).toBe(image.length);
+    const pieces = filled.map(({ slot, length }) => bytesOf(slot).subarray(0, length));
+    expect(Buffer.compare(Buffer.concat(pieces), image)).toBe(0);
+  });
+
+  it('takes bytes from elsewhere after it was asked for room', async () => {
+    const { filler, filled, bytesOf } = setUp(1);
+    await filler.room();
+    await filler.push(Uint8Array.of(1, 2, 3), 3);
+    expect(filler.finish(3)).toBe(3);
+    expect([...bytesOf(filled[0]?.slot ?? NaN).subarray(0, 4)]).toEqual([1, 2, 3, 0]);
+  });
+
+  it('hands on no empty slot when nothing came after it was asked for room', async () => {
+    const { filler, filled } = setUp(2);
+    await filler.push(new Uint8Array(SLOT_BYTES), 5);
+    await filler.room();
+    expect(filler.finish(5)).toBe(SLOT_BYTES);
+    expect(filled).toHaveLength(1);
+  });
+
   it('cuts chunks of any size into slots', async () => {
     const seed = 4711;
     const random = new SeededRandom(seed);

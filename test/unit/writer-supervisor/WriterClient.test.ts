@@ -49,6 +49,7 @@ function starts(): string[] {
 /** A way of permission that runs a script in place of the supervisor. */
 function way(script: string, refusal: FailureCode = 'writer-unreachable'): ElevationWay {
   return {
+    asksNobody: false,
     start: () => new ChildProgram([process.execPath, path.join(folder, script)], {}),
     explain: (): Failure =>
       refusal === 'writer-unreachable'
@@ -94,6 +95,41 @@ test('permission is asked once for several jobs and inspections', async () => {
   }
   expect(await writer.inspectDrive('c', target)).toMatchObject({ partitionTable: 'mbr' });
   expect(starts()).toEqual(['supervisor.cjs']);
+});
+
+test('what nobody has to be asked for is started ahead, and only once', async () => {
+  place('supervisor.cjs', ANSWERS);
+  const writer = clientOf({ ...way('supervisor.cjs'), asksNobody: true });
+  writer.warmUp();
+  await expect.poll(() => starts()).toEqual(['supervisor.cjs']);
+  expect(await writer.inspectDrive('a', target)).toMatchObject({ partitionTable: 'mbr' });
+  expect(starts()).toEqual(['supervisor.cjs']);
+});
+
+test('a start ahead that fails is tried again when it is needed, and told then', async () => {
+  place('supervisor.cjs', 'process.exit(1);');
+  const writer = clientOf({ ...way('supervisor.cjs', 'permission-refused'), asksNobody: true });
+  writer.warmUp();
+  expect(await codeOf(writer.inspectDrive('a', target))).toBe('permission-refused');
+  expect(starts()).toEqual(['supervisor.cjs', 'supervisor.cjs']);
+});
+
+test('nobody is asked ahead', async () => {
+  place('supervisor.cjs', ANSWERS);
+  const asked: string[] = [];
+  const asking = way('supervisor.cjs');
+  const writer = clientOf({
+    ...asking,
+    start: (command) => {
+      asked.push('asked');
+      return asking.start(command);
+    },
+  });
+  writer.warmUp();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(asked).toEqual([]);
+  await writer.inspectDrive('a', target);
+  expect(asked).toEqual(['asked']);
 });
 
 test('a supervisor that ended between jobs is started again', async () => {
