@@ -54,6 +54,7 @@ const warning = z.enum([
   'large',
   'not-removable',
   'foreign-file-system',
+  'content-unread',
   'mounted-elsewhere',
   'files-in-use',
 ] satisfies WarningReason[]);

@@ -73,6 +73,8 @@ export interface Drive {
   readonly uses: readonly DriveUse[];
   /** Files open on the drive: names of the programs that hold them, where they could be seen. */
   readonly openedBy: readonly string[];
+  /** The drive did not tell what is on it, so that anything may be. */
+  readonly contentUnread: boolean;
   /** A flash of this card did not finish: its marker was seen. */
   readonly unfinished: boolean;
 }

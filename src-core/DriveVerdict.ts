@@ -19,7 +19,12 @@ export type RefusalReason =
 
 /** Why a drive needs `--allow-warned`, or to be confirmed by name. */
 export type WarningReason =
-  'large' | 'not-removable' | 'foreign-file-system' | 'mounted-elsewhere' | 'files-in-use';
+  | 'large'
+  | 'not-removable'
+  | 'foreign-file-system'
+  | 'content-unread'
+  | 'mounted-elsewhere'
+  | 'files-in-use';
 
 /** Shown and never blocking. */
 export type NoteReason = 'mounted' | 'holds-data' | 'unfinished';
@@ -193,6 +198,11 @@ const rules: readonly Rule[] = [
     level: 'warning',
     code: 'foreign-file-system',
     findings: (drive) => fileSystems(drive, true),
+  },
+  {
+    level: 'warning',
+    code: 'content-unread',
+    findings: (drive) => when(drive.contentUnread && drive.hasMedium, drive.name),
   },
   {
     level: 'warning',

@@ -9,6 +9,17 @@ export interface ToolRun {
   readonly timeout: number;
 }
 
+/** What became of a tool. */
+export type ToolOutcome =
+  | { readonly kind: 'missing' }
+  /** It ended by itself; `printed` is its standard output. */
+  | { readonly kind: 'ended'; readonly exitCode: number; readonly printed: string }
+  /** It did not start, was killed, printed without end, or did not answer in time. */
+  | { readonly kind: 'unanswered' };
+
+/** Runs a read-only tool of the system. Never throws. */
+export type ToolCaller = (run: ToolRun) => Promise<ToolOutcome>;
+
 /**
  * Runs a read-only tool of the system and gives what it printed, or null where it is not there,
  * failed, or did not answer in time. Never throws.
@@ -42,10 +53,10 @@ function environment(): Record<string, string> {
   );
 }
 
-/** {@link ToolRunner} of this machine: no shell, a fixed environment, an empty standard input. */
-export const runTool: ToolRunner = async (run) => {
+/** {@link ToolCaller} of this machine: no shell, a fixed environment, an empty standard input. */
+export const callTool: ToolCaller = async (run) => {
   const tool = await firstExecutable(run.tool);
-  if (tool === null) return null;
+  if (tool === null) return { kind: 'missing' };
   return new Promise((resolve) => {
     const child = execFile(
       tool,
@@ -53,7 +64,10 @@ export const runTool: ToolRunner = async (run) => {
       { env: environment(), maxBuffer: MOST_OUTPUT, windowsHide: true, cwd: undefined },
       (error, stdout) => {
         clearTimeout(timer);
-        resolve(error === null ? stdout : null);
+        const exitCode = error === null ? 0 : error.code;
+        // A code in letters is that of a failure to start it or of too much output.
+        if (typeof exitCode === 'number') resolve({ kind: 'ended', exitCode, printed: stdout });
+        else resolve({ kind: 'unanswered' });
       },
     );
     child.stdin?.end();
@@ -64,7 +78,15 @@ export const runTool: ToolRunner = async (run) => {
       child.unref();
       child.stdout?.destroy();
       child.stderr?.destroy();
-      resolve(null);
+      resolve({ kind: 'unanswered' });
     }, run.timeout);
   });
 };
+
+/** {@link ToolRunner} of this machine. */
+export const runTool: ToolRunner = async (run) => printedBy(await callTool(run));
+
+/** What a tool printed that ended well, or null. */
+export function printedBy(outcome: ToolOutcome): string | null {
+  return outcome.kind === 'ended' && outcome.exitCode === 0 ? outcome.printed : null;
+}

@@ -1,4 +1,4 @@
-import type { ToolRun } from '../ToolRunner.ts';
+import type { ToolOutcome, ToolRun } from '../ToolRunner.ts';
 
 /** What libblkid found on a device. */
 export interface ProbedContent {
@@ -6,19 +6,33 @@ export interface ProbedContent {
   readonly label: string | null;
 }
 
-/** More devices than this are not probed one by one. */
-const MOST_DEVICES = 256;
+/** Exit code of blkid (its manual, "Exit status") where no device could be identified. */
+const NOTHING_FOUND = 2;
 
 /**
  * Reads the superblocks of the given devices, which needs the right to open them: lsblk has them
  * from udev only, and tells nothing where no udev runs. The cache of blkid is neither read nor kept.
+ * @param paths a drive and its partitions: of all that are asked at once, one that is dead takes
+ *   the answers of the others with it
  */
 export function blkidRun(paths: readonly string[]): ToolRun {
   return {
     tool: ['/usr/sbin/blkid', '/sbin/blkid', '/run/current-system/sw/bin/blkid'],
-    arguments: ['-c', '/dev/null', '-o', 'export', ...paths.slice(0, MOST_DEVICES)],
-    timeout: 2000,
+    arguments: ['-c', '/dev/null', '-o', 'export', ...paths],
+    // A disk that sleeps spins up first, and one that is not waited for must be warned of.
+    timeout: 5000,
   };
+}
+
+/**
+ * What blkid found, by device path; null where it did not tell, so that anything may be there. A
+ * blkid that is not installed, or may not open the devices, finds nothing.
+ */
+export function contentTold(outcome: ToolOutcome): Map<string, ProbedContent> | null {
+  if (outcome.kind === 'missing') return new Map();
+  if (outcome.kind === 'unanswered') return null;
+  if (outcome.exitCode === 0) return parseBlkid(outcome.printed);
+  return outcome.exitCode === NOTHING_FOUND ? new Map() : null;
 }
 
 /**

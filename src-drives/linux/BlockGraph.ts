@@ -10,6 +10,8 @@ export interface BlockNode {
   /** As lsblk tells them, or as they were read from the device itself. */
   readonly fileSystem: string | null;
   readonly label: string | null;
+  /** The device did not tell what is on it. */
+  readonly contentUnread: boolean;
 }
 
 /** A device on top of a drive, with the names of those between (the device itself last). */
@@ -32,7 +34,7 @@ export class BlockGraph {
   constructor(
     sysDevices: readonly SysBlockDevice[],
     lsblk: LsblkReading,
-    probed: ReadonlyMap<string, ProbedContent>,
+    probed: ReadonlyMap<string, ProbedContent | null>,
   ) {
     const seen = new Map(sysDevices.map((device) => [device.name, device]));
     const nodes = new Map<string, BlockNode>();
@@ -46,6 +48,7 @@ export class BlockGraph {
         listed,
         fileSystem: content?.fileSystem ?? null,
         label: content?.label ?? null,
+        contentUnread: content === null,
       });
     }
     this.nodes = nodes;

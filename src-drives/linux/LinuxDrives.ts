@@ -23,8 +23,8 @@ import type { SysBlockDevice } from './SysBlock.ts';
 export interface LinuxReading {
   /** null where lsblk is not there or did not answer. */
   readonly lsblk: LsblkReading | null;
-  /** By device path; empty where lsblk told them. */
-  readonly probed: ReadonlyMap<string, ProbedContent>;
+  /** By device path, null for one that did not answer; empty where lsblk told them. */
+  readonly probed: ReadonlyMap<string, ProbedContent | null>;
   readonly sysDevices: readonly SysBlockDevice[];
   readonly btrfsMembers: readonly (readonly string[])[];
   readonly mounts: readonly MountEntry[];
@@ -215,6 +215,7 @@ export class LinuxDrives {
         .descendants(name)
         .map((descendant) => descendant.name)
         .filter((device) => device !== name && this.#isAttachedLoop(device)),
+      contentUnread: node.contentUnread,
       unfinished: node.fileSystem === 'swap' && node.label === UNFINISHED_LABEL,
     };
   }

@@ -4,9 +4,9 @@ import { fail } from '../../src-core/Failure.ts';
 import { withinDeadline } from '../Deadline.ts';
 import { findKeptFiles, realPathHere, type RealPath } from '../KeptFile.ts';
 import type { ScanOptions } from '../ScanOptions.ts';
-import { runTool, type ToolRunner } from '../ToolRunner.ts';
+import { callTool, printedBy, type ToolCaller } from '../ToolRunner.ts';
 import { usedSpaceHere, withUsedSpace, type UsedSpace } from '../UsedSpace.ts';
-import { blkidRun, parseBlkid, type ProbedContent } from './Blkid.ts';
+import { blkidRun, contentTold, type ProbedContent } from './Blkid.ts';
 import { devicePath } from './BlockGraph.ts';
 import { absentOrForbidden, readKernelFile } from './KernelFile.ts';
 import { LinuxDrives } from './LinuxDrives.ts';
@@ -20,7 +20,7 @@ import { readBtrfsMembers, readSysBlock, type SysBlockDevice } from './SysBlock.
 export interface LinuxMachine {
   readonly sysRoot: string;
   readonly procRoot: string;
-  readonly runTool: ToolRunner;
+  readonly callTool: ToolCaller;
   readonly realPath: RealPath;
   readonly usedSpace: UsedSpace;
   readonly lookAtPath: LookAtPath;
@@ -29,7 +29,7 @@ export interface LinuxMachine {
 export const linuxMachine: LinuxMachine = {
   sysRoot: '/sys',
   procRoot: '/proc',
-  runTool,
+  callTool,
   realPath: realPathHere,
   usedSpace: usedSpaceHere,
   lookAtPath: lookAtPathHere,
@@ -47,7 +47,7 @@ const uninteresting = new Set<Drive['bus']>(['sata', 'nvme', 'emmc', 'virtio', '
 export async function scanLinux(options: ScanOptions, machine: LinuxMachine): Promise<Drive[]> {
   const { procRoot, sysRoot } = machine;
   const [listed, keptFiles] = await Promise.all([
-    machine.runTool(lsblkRun),
+    machine.callTool(lsblkRun).then(printedBy),
     findKeptFiles(options, machine.realPath),
   ]);
   const ownMounts = readKernelFile(join(procRoot, 'self/mountinfo'), []) ?? '';
@@ -81,16 +81,28 @@ export async function scanLinux(options: ScanOptions, machine: LinuxMachine): Pr
   );
 }
 
-/** Reads the drives' contents where lsblk could tell none, for lack of udev. */
+/** More drives than this are not probed: their content counts as unread. */
+const MOST_PROBED = 256;
+
+/**
+ * Reads the drives' contents where lsblk could tell none, for lack of udev.
+ * @returns by device path; null where a drive did not tell
+ */
 async function probe(
   lsblk: LsblkReading | null,
   sysDevices: readonly SysBlockDevice[],
   machine: LinuxMachine,
-): Promise<Map<string, ProbedContent>> {
+): Promise<Map<string, ProbedContent | null>> {
   const isTold = [...(lsblk?.devices.values() ?? [])].some(({ fileSystem }) => fileSystem !== null);
-  const paths = sysDevices.filter(({ size }) => size !== 0).map(({ name }) => devicePath(name));
-  if (isTold || paths.length === 0) return new Map();
-  return parseBlkid((await machine.runTool(blkidRun(paths))) ?? '');
+  if (isTold) return new Map();
+  const filled = sysDevices.filter(({ size }) => size !== 0);
+  const drives = Map.groupBy(filled, ({ name, wholeDisk }) => wholeDisk ?? name);
+  const probes = [...drives.values()].map(async (devices, index) => {
+    const paths = devices.map(({ name }) => devicePath(name));
+    const found = index < MOST_PROBED ? contentTold(await machine.callTool(blkidRun(paths))) : null;
+    return found ?? paths.map((path) => [path, null] as const);
+  });
+  return new Map((await Promise.all(probes)).flatMap((found) => [...found]));
 }
 
 /** Milliseconds that a path may take to be looked at; on a dead server it never is. */

@@ -131,6 +131,7 @@ export class MacosDrives {
       partitions: this.#partitions(disk),
       uses: this.#uses(disk),
       openedBy: [],
+      contentUnread: false,
       unfinished: false,
     };
   }

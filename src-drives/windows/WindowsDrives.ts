@@ -117,6 +117,7 @@ export class WindowsDrives {
       partitions: partitions.map((partition) => this.#partition(partition)),
       uses: this.#uses(disk, partitions),
       openedBy: [],
+      contentUnread: false,
       unfinished: false,
     };
   }

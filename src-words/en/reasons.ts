@@ -20,6 +20,7 @@ export const reasons: WordTable['reasons'] = {
   large: 'it is unusually large for a card ({{about, bytes}})',
   'not-removable': 'it is a disk rather than a card ({{about}})',
   'foreign-file-system': 'it holds what belongs to a computer, not to a box ({{about}})',
+  'content-unread': 'what is on it could not be read in time, so anything may be',
   'mounted-elsewhere': 'it is mounted where no desktop mounts a card ({{about}})',
   'files-in-use': 'files on it are open ({{about}})',
   // Notes

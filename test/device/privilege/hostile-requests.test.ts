@@ -79,7 +79,7 @@ test('a system disk that is told truly is refused for what it carries', async ()
   const identity = { ...target.identity, serial };
   const accepted: (typeof target)['accepted'] = [
     ...(['large', 'not-removable', 'foreign-file-system'] as const),
-    ...(['mounted-elsewhere', 'files-in-use'] as const),
+    ...(['content-unread', 'mounted-elsewhere', 'files-in-use'] as const),
   ];
   const lying = { ...target, identity, accepted };
   supervisor.send(

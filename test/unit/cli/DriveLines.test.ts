@@ -10,7 +10,7 @@ const drive: Drive = {
   ...{ path: '/dev/sdb', name: 'sdb', label: 'Generic MassStorageClass', serial: '058F6366' },
   ...{ wwn: null, sequence: 7, slot: null, cardId: null, size: 31_914_983_424, bus: 'usb' },
   ...{ logicalBlockSize: 512, removable: true, readOnly: false, hasMedium: true, virtual: false },
-  ...{ unfinished: false, uses: [], openedBy: [] },
+  ...{ unfinished: false, uses: [], openedBy: [], contentUnread: false },
   partitions: [
     {
       ...{ name: 'sdb1', label: 'bootfs', fileSystem: 'vfat', size: 512e6, used: 60e6 },

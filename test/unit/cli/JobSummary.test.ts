@@ -16,7 +16,7 @@ const drive: Drive = {
   ...{ path: '/dev/sdb', name: 'sdb', label: 'Generic', serial: null, wwn: null, sequence: 7 },
   ...{ slot: null, cardId: null, size: 8e9, logicalBlockSize: 512, bus: 'usb', removable: true },
   ...{ readOnly: false, hasMedium: true, virtual: false, unfinished: false },
-  ...{ partitions: [], uses: [], openedBy: [] },
+  ...{ partitions: [], uses: [], openedBy: [], contentUnread: false },
 };
 
 const card: CardChoice = {

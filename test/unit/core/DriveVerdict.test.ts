@@ -23,6 +23,7 @@ const card: Drive = {
   partitions: [],
   uses: [],
   openedBy: [],
+  contentUnread: false,
   unfinished: false,
 };
 
@@ -105,6 +106,12 @@ describe('what is warned of', () => {
       expect(warnings).toEqual([{ code: 'foreign-file-system', about: `${fileSystem} on sdb1` }]);
     },
   );
+
+  it('a drive whose content could not be read', () => {
+    const codes = ['content-unread'];
+    expect(judge({ contentUnread: true })).toEqual({ verdict: 'warned', codes });
+    expect(judge({ contentUnread: true, hasMedium: false }).codes).toEqual(['no-medium']);
+  });
 
   it('mounted elsewhere than by an automounter, and files in use', () => {
     const partitions = [partition('ext4', '/mnt/data', false)];

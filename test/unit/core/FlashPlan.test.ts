@@ -10,7 +10,7 @@ const drive: Drive = {
   ...{ path: '/dev/sdb', name: 'sdb', label: 'Generic MassStorageClass', serial: '12', wwn: null },
   ...{ sequence: 7, slot: null, cardId: null, size: 8 * GIB, logicalBlockSize: 512, bus: 'usb' },
   ...{ removable: true, readOnly: false, hasMedium: true, virtual: false, unfinished: false },
-  ...{ partitions: [], uses: [], openedBy: [] },
+  ...{ partitions: [], uses: [], openedBy: [], contentUnread: false },
 };
 
 const allowed: DriveVerdict = { verdict: 'allowed', refusals: [], warnings: [], notes: [] };

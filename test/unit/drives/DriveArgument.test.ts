@@ -26,6 +26,7 @@ function drive(path: string, serial: string | null, partitions: Partition[] = []
     partitions,
     uses: [],
     openedBy: [],
+    contentUnread: false,
     unfinished: false,
   };
 }

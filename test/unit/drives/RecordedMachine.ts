@@ -5,7 +5,7 @@ import type { Drive } from '../../../src-core/Drive.ts';
 import { scanLinux } from '../../../src-drives/linux/scanLinux.ts';
 import { scanMacos } from '../../../src-drives/macos/scanMacos.ts';
 import type { ScanOptions } from '../../../src-drives/ScanOptions.ts';
-import type { ToolRunner } from '../../../src-drives/ToolRunner.ts';
+import type { ToolCaller, ToolRunner } from '../../../src-drives/ToolRunner.ts';
 import { scanWindows } from '../../../src-drives/windows/scanWindows.ts';
 
 const common = {
@@ -125,10 +125,16 @@ export async function scanRecorded(
   const usedSpace = (): Promise<number> => Promise.resolve(0);
   switch (machine.platform) {
     case 'linux': {
-      const runTool = answering(() => JSON.stringify(machine.lsblk));
+      const printed = JSON.stringify(machine.lsblk);
+      const callTool: ToolCaller = ({ tool }) =>
+        Promise.resolve(
+          tool.some((path) => basename(path) === 'lsblk')
+            ? { kind: 'ended', exitCode: 0, printed }
+            : { kind: 'missing' },
+        );
       const lookAtPath = (): Promise<null> => Promise.resolve(null);
       const roots = layOut(machine, scratch);
-      return scanLinux(options, { ...roots, runTool, realPath, usedSpace, lookAtPath });
+      return scanLinux(options, { ...roots, callTool, realPath, usedSpace, lookAtPath });
     }
     case 'macos': {
       const runTool = answering((tool, [verb, , disk = '']) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { withinDeadline } from '../../../src-drives/Deadline.ts';
-import { runTool } from '../../../src-drives/ToolRunner.ts';
+import { callTool, runTool } from '../../../src-drives/ToolRunner.ts';
 
 const sleepTool = ['/nowhere/sleep', '/usr/bin/sleep', '/bin/sleep'];
 
@@ -20,6 +20,22 @@ describe('a tool', () => {
     expect(await runTool({ tool: ['/nowhere/x'], arguments: [], timeout: 1000 })).toBeNull();
     expect(await runTool({ tool: ['/bin/false'], arguments: [], timeout: 5000 })).toBeNull();
     expect(await runTool({ tool: ['/usr/bin/yes'], arguments: [], timeout: 10_000 })).toBeNull();
+  });
+
+  it('that found nothing is told apart from one that is missing, was killed or started not', async () => {
+    const outcome = (tool: string, ...words: string[]) =>
+      callTool({ tool: [tool], arguments: words, timeout: 5000 });
+    expect(await outcome('/bin/sh', '-c', 'echo some; exit 2')).toEqual({
+      ...{ kind: 'ended', exitCode: 2, printed: 'some\n' },
+    });
+    expect(await outcome('/nowhere/x')).toEqual({ kind: 'missing' });
+    const unanswered = { kind: 'unanswered' };
+    expect(await outcome('/bin/sh', '-c', 'kill -KILL $$')).toEqual(unanswered);
+    expect(await outcome('/bin')).toEqual(unanswered);
+    expect(await outcome('/usr/bin/yes')).toEqual(unanswered);
+    expect(await callTool({ tool: sleepTool, arguments: ['60'], timeout: 100 })).toEqual(
+      unanswered,
+    );
   });
 
   it('is not waited for beyond its time', async () => {

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Drive, DriveUse } from '../../../src-core/Drive.ts';
+import { classifyDrive } from '../../../src-core/DriveVerdict.ts';
 import { failureOf } from '../../../src-core/Failure.ts';
 import { isAutomounted, useOfMount } from '../../../src-drives/linux/MountPlace.ts';
 import { slotOf } from '../../../src-drives/linux/LinuxBus.ts';
 import { scanLinux, type LinuxMachine } from '../../../src-drives/linux/scanLinux.ts';
 import type { ScanOptions } from '../../../src-drives/ScanOptions.ts';
+import type { ToolCaller, ToolOutcome } from '../../../src-drives/ToolRunner.ts';
 import { layOut } from './RecordedMachine.ts';
 
 let root = '';
@@ -71,10 +73,14 @@ async function scan(
     },
     root,
   );
-  const printed = recording.lsblk === undefined ? null : JSON.stringify(recording.lsblk);
   return scanLinux(options, {
     ...roots,
-    runTool: () => Promise.resolve(printed),
+    callTool: ({ tool }) =>
+      Promise.resolve(
+        recording.lsblk === undefined || !tool.some((path) => path.endsWith('/lsblk'))
+          ? { kind: 'missing' }
+          : { kind: 'ended', exitCode: 0, printed: JSON.stringify(recording.lsblk) },
+      ),
     realPath: (path) => Promise.resolve(path),
     usedSpace: () => Promise.resolve(1000),
     lookAtPath: () => Promise.resolve(null),
@@ -126,6 +132,7 @@ describe('without lsblk', () => {
         ],
         uses: [],
         openedBy: [],
+        contentUnread: false,
         unfinished: false,
       },
     ]);
@@ -459,12 +466,12 @@ describe('what cannot be read', () => {
     symlinkSync(path, path);
   };
   const codeAfter = async (spoil: () => void): Promise<string> => {
-    const spoiling = () => {
+    const spoiling: ToolCaller = () => {
       spoil();
-      return Promise.resolve(null);
+      return Promise.resolve({ kind: 'missing' });
     };
     // lsblk is asked before anything of the kernel is read.
-    return scan({ sysfs }, nothingKept, { runTool: spoiling }).then(
+    return scan({ sysfs }, nothingKept, { callTool: spoiling }).then(
       () => 'listed',
       (error: unknown) => failureOf(error).code,
     );
@@ -498,6 +505,69 @@ describe('what cannot be read', () => {
       rmSync(join(root, path), { recursive: true, force: true });
     });
     expect(code).toBe('listed');
+  });
+});
+
+describe('where no udev runs', () => {
+  const other = {
+    sdc: { ...stick['sdb'], path: `${usbPath}1/block/sdc`, dev: '8:32' },
+    sdc1: { path: `${usbPath}1/block/sdc/sdc1`, dev: '8:33', size: '1024', partition: '1' },
+  };
+  const luks: ToolOutcome = {
+    kind: 'ended',
+    exitCode: 0,
+    printed: 'DEVNAME=/dev/sdc1\nTYPE=crypto_LUKS\n',
+  };
+  // As a dead drive does, sdb gives the outcome to whoever asks for it, alone or with others.
+  const warnedOf = async (sdb: ToolOutcome) => {
+    const asked: ToolCaller = ({ tool, arguments: words }) =>
+      Promise.resolve(
+        tool.some((path) => path.endsWith('/lsblk'))
+          ? { kind: 'missing' }
+          : words.includes('/dev/sdb')
+            ? sdb
+            : luks,
+      );
+    const drives = await scan({ sysfs: { ...stick, ...other } }, nothingKept, { callTool: asked });
+    return drives.map((drive) => {
+      const { verdict, warnings } = classifyDrive(drive, { imageSize: null, allowVirtual: false });
+      return [drive.name, verdict, ...warnings.map(({ code, about }) => `${code} ${about}`)];
+    });
+  };
+  const told = ['sdc', 'warned', 'foreign-file-system crypto_LUKS on sdc1'];
+
+  it.each<ToolOutcome>([
+    { kind: 'unanswered' },
+    { kind: 'ended', exitCode: 4, printed: '' },
+    { kind: 'ended', exitCode: 4, printed: 'DEVNAME=/dev/sdb1\nTYPE=vfat\n' },
+  ])('a drive that does not tell its content is warned of, alone: %j', async (outcome) => {
+    expect(await warnedOf(outcome)).toEqual([['sdb', 'warned', 'content-unread sdb'], told]);
+  });
+
+  it.each<ToolOutcome>([
+    { kind: 'missing' },
+    { kind: 'ended', exitCode: 2, printed: '' },
+    { kind: 'ended', exitCode: 0, printed: '' },
+    { kind: 'ended', exitCode: 0, printed: 'DEVNAME=/dev/sdb1\nTYPE=vfat\n' },
+  ])('a drive that holds nothing, or what a card holds, is not: %j', async (outcome) => {
+    expect(await warnedOf(outcome)).toEqual([['sdb', 'allowed'], told]);
+  });
+
+  it('drives beyond those that are asked count as unread', async () => {
+    const sysfs = Object.fromEntries(
+      Array.from({ length: 300 }, (_, index) => [
+        `zram${String(index)}`,
+        { path: `/devices/virtual/block/zram${String(index)}`, size: '8' },
+      ]),
+    );
+    let asked = 0;
+    const blank: ToolCaller = () => {
+      asked += 1;
+      return Promise.resolve({ kind: 'ended', exitCode: 2, printed: '' });
+    };
+    const drives = await scan({ sysfs }, nothingKept, { callTool: blank });
+    expect(drives).toHaveLength(300);
+    expect(drives.filter(({ contentUnread }) => contentUnread)).toHaveLength(301 - asked);
   });
 });
 

@@ -30,6 +30,7 @@ export function cardDrive(changes: Partial<Drive>): Drive {
     ],
     uses: [],
     openedBy: [],
+    contentUnread: false,
     unfinished: false,
     ...changes,
   };

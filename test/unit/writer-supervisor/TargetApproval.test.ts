@@ -12,7 +12,7 @@ function drive(name: string, change: Partial<Drive> = {}): Drive {
     ...{ path: `/dev/${name}`, name, label: 'Generic Reader', serial: `s-${name}`, wwn: null },
     ...{ sequence: 7, slot: null, cardId: null, size: 16 * GB, logicalBlockSize: 512, bus: 'usb' },
     ...{ removable: true, readOnly: false, hasMedium: true, virtual: false, partitions: [] },
-    ...{ uses: [], openedBy: [], unfinished: false },
+    ...{ uses: [], openedBy: [], contentUnread: false, unfinished: false },
     ...change,
   };
 }
@@ -21,7 +21,7 @@ type Accepted = ApprovalRequest['targets'][number]['accepted'];
 
 const everyWarning: Accepted = [
   ...(['large', 'not-removable', 'foreign-file-system'] as const),
-  ...(['mounted-elsewhere', 'files-in-use'] as const),
+  ...(['content-unread', 'mounted-elsewhere', 'files-in-use'] as const),
 ];
 
 function judged(
