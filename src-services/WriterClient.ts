@@ -261,11 +261,11 @@ function practiceTarget(
   return { cardId, name: cardPath, device, size, logicalBlockSize: 512, discarded: false };
 }
 
-/** The four requests of a card and what decoding needs; on Windows what no program starts without. */
+/** Threads as for a job of the supervisor's with one card; on Windows what no program starts without. */
 function practiceEnvironment(): Record<string, string> {
   const kept = ['SystemRoot', 'SystemDrive', 'TEMP', 'TMP'].flatMap((name) => {
     const value = process.env[name];
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { ...Object.fromEntries(kept), UV_THREADPOOL_SIZE: '12' };
+  return { ...Object.fromEntries(kept), UV_THREADPOOL_SIZE: '3' };
 }

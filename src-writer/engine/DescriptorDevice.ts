@@ -51,7 +51,7 @@ export class DescriptorDevice implements Device {
   }
 
   presence(): Promise<Presence> {
-    return this.#medium.presence();
+    return Promise.resolve(this.#medium.presence());
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,4 @@
 import { existsSync, fstatSync, readFileSync, realpathSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Presence } from './Device.ts';
@@ -26,11 +25,12 @@ export class Medium {
     this.#isRemovable = isRemovable;
   }
 
-  async presence(): Promise<Presence> {
+  /** Asks the kernel's own memory, at once: every thread for files may hang on the medium. */
+  presence(): Presence {
     if (this.#sysfs === null) return 'present';
     try {
       // The kernel sets the size to 0 when the medium leaves a reader that stays.
-      const sectors = await readFile(path.join(this.#sysfs, 'size'), 'ascii');
+      const sectors = readFileSync(path.join(this.#sysfs, 'size'), 'ascii');
       return Number(sectors) === 0 ? 'no-medium' : 'present';
     } catch {
       return this.#sdHost !== null && existsSync(this.#sdHost) ? 'no-medium' : 'gone';
@@ -43,7 +43,7 @@ export class Medium {
       return await operation;
     } catch (cause) {
       const until = performance.now() + (this.#isRemovable ? NOTICE_MS : 0);
-      while (performance.now() < until && (await this.presence()) === 'present') await delay(100);
+      while (performance.now() < until && this.presence() === 'present') await delay(100);
       throw cause;
     }
   }

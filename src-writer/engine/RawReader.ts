@@ -4,8 +4,11 @@ import type { FilledSlot, ImageReader } from './ImageReader.ts';
 import type { Ring } from './Ring.ts';
 import { SLOT_BYTES, SlotPool } from './Ring.ts';
 
-/** Reads under way at a time: enough to keep both a slow share and a fast disk busy. */
-const IN_FLIGHT = 4;
+/**
+ * Reads under way at a time: one more than a fast disk needs, and fewer than the engine has threads,
+ * so that a share that does not answer never keeps the cards from being written.
+ */
+const IN_FLIGHT = 2;
 
 export interface RawFile {
   readonly path: string;

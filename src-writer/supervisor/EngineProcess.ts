@@ -14,19 +14,21 @@ export class EngineProcess {
 
   /**
    * @param command absolute path and arguments
+   * @param cards how many the job has
    * @param descriptors become 3, 4, ... of the engine; it inherits nothing else
    * @param onReport may throw, which ends the engine: it said what does not belong to the job
    */
   constructor(
     [file = '', ...args]: readonly string[],
+    cards: number,
     descriptors: readonly number[],
     onReport: (report: WriterReport) => void,
   ) {
-    // The requests in flight of every card, and what decoding needs besides.
-    const threads = String(4 * descriptors.length + 8);
     this.#child = spawn(file, args, {
       cwd: '/',
-      env: { ...CLEAN_ENVIRONMENT, UV_THREADPOOL_SIZE: threads },
+      // Three are still at work when all cards but one hold on to the four requests they may have
+      // under way. More would only be woken in turns, and wait for a processor behind each other.
+      env: { ...CLEAN_ENVIRONMENT, UV_THREADPOOL_SIZE: String(4 * cards - 1) },
       stdio: ['pipe', 'pipe', 'inherit', ...descriptors],
       // A session of its own: Ctrl+C on the terminal is for the program to answer, with `cancel`.
       detached: true,

@@ -107,7 +107,7 @@ export class WriterJob {
     const devices = [...this.#cards.values()].map(({ held }) => held.device);
     const held = devices.flatMap((device) => (device.kind === 'descriptor' ? [device.fd] : []));
     const files = handsFiles ? openFiles(this.#order) : [];
-    const engine = new EngineProcess(command, [...held, ...files], this.#relay.bind(this));
+    const engine = new EngineProcess(command, devices.length, [...held, ...files], this.#relay);
     files.forEach(closeSync);
     this.#engine = engine;
     engine.send(this.#engineRequest(3 + held.length, files.length));
@@ -155,7 +155,7 @@ export class WriterJob {
   }
 
   /** Passes on what belongs to this job. @throws FailureError anything else, which ends the engine */
-  #relay(report: WriterReport): void {
+  readonly #relay = (report: WriterReport): void => {
     const stray = fail('request-invalid', { detail: `engine sent ${report.type} out of place` });
     if (this.#answered) throw stray;
     if (report.type === 'rejected') this.#refuse([report.failure]);
@@ -166,7 +166,7 @@ export class WriterJob {
       this.#answered = true;
     } else throw stray;
     if (this.#answered) this.#engine?.dismiss(GRACE);
-  }
+  };
 
   #relayEvent(event: WireEvent, stray: Error): void {
     if (event.type === 'end') {

@@ -43,7 +43,7 @@ export function unfinishedCard(station: () => Station): void {
       .outcome();
     expect(again.code, again.stderr).toBe(0);
     // The kernel has read the new partition table, and nothing speaks of the marker any more.
-    await station().guest.run(['udevadm', 'wait', '--settle', '--timeout=20', `${drive.device}1`]);
+    await station().guest.run(['udevadm', 'wait', '--settle', '--timeout=60', `${drive.device}1`]);
     expect(await boxwright.drive(drive.device)).toMatchObject({
       unfinished: false,
       partitions: [{ label: 'flashed', fileSystem: 'ext4' }],

@@ -53,7 +53,9 @@ function signalled(pids: readonly number[]): number[] {
 /** Ports on which one of these processes listens; a debugger of Node's takes 127.0.0.1:9229. */
 function portsOf(pids: readonly number[]): string[] {
   const { stdout } = spawnSync('/usr/bin/ss', ['-Hltnp'], { encoding: 'utf8' });
-  return stdout.split('\n').filter((line) => pids.some((pid) => line.includes(`pid=${String(pid)},`)));
+  return stdout
+    .split('\n')
+    .filter((line) => pids.some((pid) => line.includes(`pid=${String(pid)},`)));
 }
 
 /**
