@@ -18,6 +18,8 @@ export default defineConfig({
   test: {
     environment: 'node',
     pool: 'forks',
+    // By itself it leaves one processor idle, which on a small machine is half of them.
+    maxWorkers: '100%',
     projects: [
       suite('unit', { test: 20_000, hook: 60_000 }, true),
       suite('contract', { test: 20_000, hook: 60_000 }, true),

@@ -9,12 +9,15 @@ import { noTests, sum, summaryLine, type Tally } from './test/Tally.ts';
 
 type Stages = readonly (readonly Suite[])[];
 
+/** Twenty kills at random offsets: for the long run. */
+const INTERRUPTIONS = '**/interruptions.test.ts';
+
 const everyDay: Stages = [
   // Neither asks what time it is.
   [checkSuite, vitestSuite('fault', { env: { BOXWRIGHT_FAULT_RUNS: '300' } })],
   [vitestSuite('unit'), vitestSuite('contract')],
   // Limits of seconds hold on real devices, so nothing else runs.
-  [vitestSuite('device')],
+  [vitestSuite('device', { exclude: INTERRUPTIONS })],
 ];
 
 /** Without Linux's loop devices, FUSE and file-system tools: what needs none of them. */
@@ -31,7 +34,7 @@ const plans: Readonly<Record<string, Stages>> = {
   test: process.platform === 'linux' ? everyDay : anywhere,
   'fault-long': faultsAtLength,
   guest,
-  all: [...everyDay, ...guest],
+  all: [...everyDay, ...faultsAtLength, ...guest],
   ci: [...everyDay, ...faultsAtLength, ...guest, [cleanCloneSuite]],
 };
 

@@ -97,7 +97,10 @@ interface FlashFlags {
 function addFlash(root: Command, program: Program, done: Done): void {
   const { words } = program;
   const cards = new Option('--to <card>', words.say('help.option.to'))
-    .argParser((card: string, before: readonly string[] | undefined) => [...(before ?? []), card])
+    .argParser((card: string, before: readonly string[] | undefined) => [
+      ...(before ?? []),
+      namedCard('--to', card),
+    ])
     .makeOptionMandatory();
   root
     .command('flash')
@@ -108,8 +111,12 @@ function addFlash(root: Command, program: Program, done: Done): void {
     .option('--allow-warned', words.say('help.option.allow-warned'), false)
     .option('--allow-virtual', words.say('help.option.allow-virtual'), false)
     .option('--json', words.say('help.option.json'), false)
-    .option('--sha256 <hex>', words.say('help.option.sha256'), sha256, null)
-    .addOption(new Option('--bmap <file>', words.say('help.option.bmap')).default(null))
+    .option('--sha256 <hex>', words.say('help.option.sha256'), once('--sha256', sha256), null)
+    .addOption(
+      new Option('--bmap <file>', words.say('help.option.bmap'))
+        .argParser(once('--bmap', String))
+        .default(null),
+    )
     .addOption(
       new Option('--used-blocks', words.say('help.option.used-blocks'))
         .default(false)
@@ -147,9 +154,9 @@ function addVerify(root: Command, program: Program, done: Done): void {
     .command('verify')
     .description(words.say('help.verify'))
     .argument('<image>', words.say('help.image'))
-    .requiredOption('--on <card>', words.say('help.option.on'))
+    .requiredOption('--on <card>', words.say('help.option.on'), oneCard)
     .option('--json', words.say('help.option.json'), false)
-    .option('--sha256 <hex>', words.say('help.option.sha256'), sha256, null)
+    .option('--sha256 <hex>', words.say('help.option.sha256'), once('--sha256', sha256), null)
     .option('--force-raw', words.say('help.option.force-raw'), false)
     .addHelpText('after', words.say('help.examples.verify'))
     .action(async (image: string, flags: VerifyFlags) => {
@@ -169,7 +176,7 @@ function addInspect(root: Command, program: Program, done: Done): void {
   root
     .command('inspect')
     .description(words.say('help.inspect'))
-    .requiredOption('--on <card>', words.say('help.option.on'))
+    .requiredOption('--on <card>', words.say('help.option.on'), oneCard)
     .option('--json', words.say('help.option.json'), false)
     .addHelpText('after', words.say('help.examples.inspect'))
     .action(async ({ on: card, json }: { on: string; json: boolean }) => {
@@ -180,6 +187,22 @@ function addInspect(root: Command, program: Program, done: Done): void {
 function blockMapOf({ bmap, usedBlocks }: FlashFlags): DriveOrder['image']['blockMap'] {
   if (bmap !== null) return { kind: 'bmap', path: bmap };
   return usedBlocks ? { kind: 'used-blocks' } : null;
+}
+
+/** Of two values only one could be obeyed, and nobody would learn that the other was not. */
+function once(option: string, parse: (given: string) => string) {
+  return (given: string, before: string | null | undefined): string => {
+    if (typeof before !== 'string') return parse(given);
+    throw fail('usage-invalid', { detail: `${option} was given more than once` });
+  };
+}
+
+const oneCard = once('--on', (card) => namedCard('--on', card));
+
+/** A variable of a script that is empty would else be looked for as a drive without a name. */
+function namedCard(option: string, card: string): string {
+  if (!/^(serial:|practice:)?\s*$/.test(card)) return card;
+  throw fail('usage-invalid', { detail: `${option} names no card: "${card}"` });
 }
 
 function sha256(given: string): string {

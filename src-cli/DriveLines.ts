@@ -9,6 +9,9 @@ export interface DriveLine {
   readonly colour: Colour | null;
 }
 
+/** Bytes; what cards have, and what images are made for. */
+export const USUAL_SECTOR = 512;
+
 const colours = { allowed: 'green', warned: 'yellow', refused: 'red' } as const;
 
 /** A drive as a person tells it from others: name and facts, what is on it, and what speaks against it. */
@@ -18,6 +21,7 @@ export function driveLines(drive: Drive, verdict: DriveVerdict, words: Words): D
   return [
     plain(label === name ? plainText(path) : words.say('drive.heading', { path, label })),
     plain(`  ${factsOf(drive, words)}`),
+    ...sectorLines(drive, words).map((line) => plain(`  ${line}`)),
     ...drive.partitions.map((partition) => plain(`  ${partitionLine(partition, words)}`)),
     { text: `  ${verdictLine(verdict, words)}`, colour: colours[verdict.verdict] },
     ...(verdict.notes.length === 0 ? [] : [plain(`  ${reasonsOf(verdict.notes, words)}`)]),
@@ -32,6 +36,12 @@ function factsOf({ size, hasMedium, bus, serial }: Drive, words: Words): string 
   return serial === null
     ? words.say('drive.facts', facts)
     : words.say('drive.facts-serial', { ...facts, serial });
+}
+
+/** Images are made for sectors of 512 bytes: the numbers in their tables mean other places here. */
+function sectorLines({ hasMedium, logicalBlockSize }: Drive, words: Words): string[] {
+  const isUsual = logicalBlockSize === USUAL_SECTOR;
+  return isUsual || !hasMedium ? [] : [words.say('drive.sectors', { bytes: logicalBlockSize })];
 }
 
 function partitionLine(partition: Partition, words: Words): string {

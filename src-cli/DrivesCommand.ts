@@ -20,7 +20,7 @@ export interface DrivesOptions {
  */
 export async function listDrives(options: DrivesOptions, program: Program): Promise<ExitCode> {
   const { terminal, words, interruption } = program;
-  const request = { image: null, imageSize: null, allowVirtual: false };
+  const request = { image: [], imageSize: null, allowVirtual: false };
   const drives = await interruption.unless(judgedDrives(request));
   if (drives === null) return exitCodes.cancelled;
   const shown = drives.filter((drive) => options.all || mayHoldCard(drive));

@@ -94,11 +94,10 @@ function tellEnd({ job, prepared, names, paths, json }: End, program: Program): 
   if (json) {
     const cards = cardResults(job, paths, words);
     reportJson(terminal, { type: 'result', exitCode, sha256: job.sha256, cards });
-    return exitCode;
   }
   for (const { text, isProblem } of summaryLines(job, prepared, names, words)) {
     if (isProblem) terminal.notice(text);
-    else terminal.line(text);
+    else if (!json) terminal.line(text);
   }
   return exitCode;
 }

@@ -39,7 +39,7 @@ async function lookAt(
     const { path } = existingPracticeCard(practice);
     return { drive: path, content: await writer.inspectPracticeCard(jobId, path) };
   }
-  const request = { image: null, imageSize: null, allowVirtual: true };
+  const request = { image: [], imageSize: null, allowVirtual: true };
   const { drive } = findDrive(await judgedDrives(request), card);
   if (!drive.hasMedium) {
     throw fail('drive-refused', { drive: drive.path, reasons: 'no-medium' });

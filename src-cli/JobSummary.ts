@@ -2,6 +2,7 @@ import type { CardJob, FlashJob } from '../src-core/FlashJob.ts';
 import type { CardChoice } from '../src-core/FlashPlan.ts';
 import type { PreparedFlash } from '../src-services/FlashPreparation.ts';
 import type { Words } from '../src-words/Words.ts';
+import { USUAL_SECTOR } from './DriveLines.ts';
 
 export interface SummaryLine {
   readonly text: string;
@@ -87,7 +88,9 @@ function nextSteps(
   if (job.action === 'verify') return [words.say('next.compared')];
   const image = request.image;
   if (choice.kind === 'practice') return [words.say('next.practice', { path: choice.path, image })];
+  const sector = choice.drive.logicalBlockSize;
   return [
+    ...(sector === USUAL_SECTOR ? [] : [words.say('next.sectors', { bytes: sector })]),
     ...(card.oldDataRemains ? [words.say('result.old-data')] : []),
     ...(card.condition === 'unverified'
       ? [words.say('next.verify', { image, drive: choice.drive.path })]

@@ -18,7 +18,10 @@ interface Streams {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where the program speaks, and what can be shown there. A reader that went away is no failure. */
+/**
+ * Where the program speaks, and what can be shown there. A reader that went away is no failure, and
+ * a full disk behind the output is none of the cards: nothing that happens there ends the work.
+ */
 export class Terminal {
   /** Both ends are a person's: there is somebody to ask. */
   readonly canAsk: boolean;
@@ -28,6 +31,8 @@ export class Terminal {
   readonly hasUnicode: boolean;
   readonly #streams: Streams;
   readonly #hasColour: boolean;
+  /** What the streams that take no more ended with; half a line must not be followed by another. */
+  readonly #ended = new Map<NodeJS.WritableStream, string>();
 
   constructor(streams: Streams, environment: Environment) {
     this.#streams = streams;
@@ -40,7 +45,7 @@ export class Terminal {
     this.hasUnicode = process.platform !== 'linux' || /utf-?8/i.test(characterSet(environment));
     for (const stream of [stdout, stderr]) {
       stream.on('error', (error: NodeJS.ErrnoException) => {
-        if (!readerGone.has(error.code ?? '')) throw error;
+        if (!this.#ended.has(stream)) this.#ended.set(stream, error.code ?? error.message);
       });
     }
   }
@@ -65,12 +70,12 @@ export class Terminal {
   }
 
   write(text: string): void {
-    if (this.#streams.stdout.writable) this.#streams.stdout.write(text);
+    this.#write(this.#streams.stdout, text);
   }
 
   /** One line about what went wrong, or about the work itself. */
   notice(text: string): void {
-    if (this.#streams.stderr.writable) this.#streams.stderr.write(`${text}\n`);
+    this.#write(this.#streams.stderr, `${text}\n`);
   }
 
   /**
@@ -88,7 +93,10 @@ export class Terminal {
     // In raw mode the terminal makes no signal of Ctrl+C: hand it on as the one it stands for.
     lines.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
     try {
-      return await Promise.race([lines.question(`${question} `, { signal }), ended]);
+      const answer = await Promise.race([lines.question(`${question} `, { signal }), ended]);
+      // Nobody ended the line of the question.
+      if (answer === null) this.line('');
+      return answer;
     } catch (cause) {
       if (signal.aborted) return null;
       throw cause;
@@ -98,8 +106,11 @@ export class Terminal {
     }
   }
 
-  /** Waits until everything that was said has left the program, or nobody reads it any more. */
-  async drained(): Promise<void> {
+  /**
+   * Waits until everything that was said has left the program, or nobody reads it any more.
+   * @returns why the output could not take all of what was asked for; null where it could
+   */
+  async drained(): Promise<string | null> {
     const { stdout, stderr } = this.#streams;
     await Promise.all(
       [stdout, stderr].map(
@@ -115,6 +126,14 @@ export class Terminal {
           }),
       ),
     );
+    // An error of a stream is told after the write that met it.
+    await new Promise((resolve) => setImmediate(resolve));
+    const failure = this.#ended.get(stdout) ?? null;
+    return failure === null || readerGone.has(failure) ? null : failure;
+  }
+
+  #write(stream: NodeJS.WritableStream, text: string): void {
+    if (stream.writable && !this.#ended.has(stream)) stream.write(text);
   }
 }
 

@@ -25,6 +25,11 @@ function writerFolder(): string {
   return existsSync(path.join(here, 'engine.cjs')) ? here : path.join(here, '..', 'dist');
 }
 
+/** Their work is what they say; what became of cards is true without an output. */
+function isListing([command]: readonly string[]): boolean {
+  return command === 'drives' || command === 'inspect';
+}
+
 async function main(args: readonly string[]): Promise<ExitCode> {
   const { stdin, stdout, stderr } = process;
   const terminal = new Terminal({ stdin, stdout, stderr }, process.env);
@@ -49,8 +54,11 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   );
   const patience = new Promise((resolve) => setTimeout(resolve, WRITER_END_MS));
   await Promise.race([writer.close(), patience]);
+  const lost = await terminal.drained();
+  if (lost === null) return exitCode;
+  terminal.notice(words.say('output.lost', { cause: lost }));
   await terminal.drained();
-  return exitCode;
+  return isListing(args) && exitCode === exitCodes.verified ? exitCodes.internal : exitCode;
 }
 
 process.exit(await main(process.argv.slice(2)));

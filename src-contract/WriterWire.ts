@@ -83,6 +83,14 @@ export const driveOrderSchema = z.strictObject({
 });
 export type DriveOrder = z.infer<typeof driveOrderSchema>;
 
+/** The files that a job reads: the image first, then its block map where that is one. */
+export function imageFiles({
+  path,
+  blockMap: map,
+}: Pick<DriveOrder['image'], 'path' | 'blockMap'>) {
+  return map?.kind === 'bmap' ? [path, map.path] : [path];
+}
+
 export const supervisorRequestSchema = z.discriminatedUnion('type', [
   z.strictObject({ v: version, type: z.literal('order'), order: driveOrderSchema }),
   z.strictObject({ v: version, type: z.literal('inspect'), jobId: id, target: driveTarget }),

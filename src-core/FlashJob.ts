@@ -238,8 +238,9 @@ function judged(
   now: number,
 ): CardJob {
   if (card.state === 'ejecting') return card;
-  const { condition, bytesWritten, bytesVerified, oldDataRemains } = event;
-  const problem = event.failure ?? contradiction(job, condition);
+  const { bytesWritten, bytesVerified, oldDataRemains } = event;
+  const condition = believed(card, event);
+  const problem = event.failure ?? contradiction(job, event.condition);
   const verdict = { ...card, ...standing, condition, bytesWritten, bytesVerified, oldDataRemains };
   if (problem !== null) {
     const state = problem.code === 'cancelled' ? 'cancelled' : 'failed';
@@ -250,6 +251,18 @@ function judged(
     return { ...verdict, state: 'ejecting', phase: 'ejecting', progress: 1, throughput };
   }
   return { ...verdict, state: 'done', progress: 1, endedAt: now };
+}
+
+/** What a card is by the writer's word, in the light of how far it was known to have come. */
+function believed(
+  { phase }: CardJob,
+  { condition, failure: cause }: Extract<CardEvent, { readonly type: 'card' }>,
+): KnownCondition {
+  // A write that failed may have reached the medium, and the last one makes a card of it.
+  if (cause !== null && condition === 'unverified') return 'unknown';
+  // Who speaks for an engine that vanished knows what it had begun, and not how far it got.
+  if (cause?.code === 'writer-ended' && phase === 'finishing') return 'unknown';
+  return condition;
 }
 
 function contradiction(job: FlashJob, condition: CardCondition): Failure | null {
@@ -277,11 +290,13 @@ function refused(job: FlashJob, failures: readonly Failure[], now: number): Flas
 function ended(job: FlashJob, cause: Failure | null, now: number): FlashJob {
   const silent = failure('writer-ended', { detail: 'it ended without a result' });
   const last = ofAll(job, (card) => {
+    const cancelled = card.cancelling || cause?.code === 'cancelled';
     if (card.state === 'ejecting') {
-      const eject = { outcome: 'failed' as const, failure: cause ?? silent };
+      const eject = cancelled
+        ? { outcome: 'kept' as const, failure: null }
+        : { outcome: 'failed' as const, failure: cause ?? silent };
       return { ...card, ...standing, state: 'done', eject, endedAt: now };
     }
-    const cancelled = card.cancelling || cause?.code === 'cancelled';
     const reason = cancelled ? failure('cancelled', {}) : (cause ?? silent);
     const state = cancelled ? 'cancelled' : 'failed';
     return { ...card, ...standing, state, failure: reason, endedAt: now };

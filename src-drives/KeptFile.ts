@@ -27,7 +27,7 @@ export const realPathHere: RealPath = async (path) => {
 export async function findKeptFiles(options: ScanOptions, realPath: RealPath): Promise<KeptFile[]> {
   const named: Omit<KeptFile, 'realPath'>[] = [
     ...options.program.map((path) => ({ kind: 'program', path }) as const),
-    ...(options.image === null ? [] : [{ kind: 'image', path: options.image } as const]),
+    ...options.image.map((path) => ({ kind: 'image', path }) as const),
     ...(options.cache === null ? [] : [{ kind: 'cache', path: options.cache } as const]),
   ];
   return Promise.all(

@@ -2,8 +2,8 @@
 export interface ScanOptions {
   /** The program's own files and folders: its bundle, its Node binary. */
   readonly program: readonly string[];
-  /** The image that is to be written, null while none is chosen. */
-  readonly image: string | null;
+  /** What is to be written is read from these: the image and its block map. */
+  readonly image: readonly string[];
   /** The folder of downloaded images, which need not exist yet; null where there is none. */
   readonly cache: string | null;
 }

@@ -57,11 +57,16 @@ export function checkImageHead(
   }
   const isCard = table !== null && (table.scheme !== 'none' || isBootableAlone(type));
   if (!isCard) throw fail('image-not-recognised', { path });
-  // Tables of hybrid ISO images are rounded up to cylinders that the file need not have.
-  if (imageSize !== null && table.end > imageSize && type !== 'iso9660') {
+  if (imageSize !== null && imageSize < promisedSize(table)) {
     throw fail('image-truncated', { path, format: 'raw' });
   }
   return table;
+}
+
+/** Bytes that an image must have by its own table; 0 where that says nothing. */
+export function promisedSize(table: PartitionTable | null): number {
+  // Tables of hybrid ISO images are rounded up to cylinders that the file need not have.
+  return table === null || table.fileSystem?.type === 'iso9660' ? 0 : table.end;
 }
 
 /** A FAT or ext file system that fills a medium without partitions. */

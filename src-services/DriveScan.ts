@@ -14,8 +14,9 @@ export interface JudgedDrive {
 }
 
 export interface ScanRequest {
-  /** The image that is to be written, an absolute path, and the bytes it needs; null while unknown. */
-  readonly image: string | null;
+  /** The image that is to be written and its block map, absolute paths. */
+  readonly image: readonly string[];
+  /** The bytes it needs; null while unknown. */
   readonly imageSize: number | null;
   readonly allowVirtual: boolean;
 }

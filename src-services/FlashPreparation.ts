@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { imageFiles } from '../src-contract/WriterWire.ts';
 import { failureOf } from '../src-core/Failure.ts';
 import type { Failure } from '../src-core/Failure.ts';
 import type { JobAction } from '../src-core/FlashJob.ts';
@@ -69,12 +70,13 @@ async function chooseCards(
 
 /** The machine's drives, which nobody needs to look at for a practice card. */
 async function scanFor(
-  { image, cards, allowVirtual }: FlashRequest,
+  { image, blockMap, cards, allowVirtual }: FlashRequest,
   prepared: PreparedImage | null,
 ): Promise<JudgedDrive[]> {
   if (cards.every((named) => practicePath(named) !== null)) return [];
   const imageSize = prepared?.leastSize ?? null;
-  return judgedDrives({ image: path.resolve(image), imageSize, allowVirtual });
+  const files = imageFiles({ path: image, blockMap }).map((file) => path.resolve(file));
+  return judgedDrives({ image: files, imageSize, allowVirtual });
 }
 
 /** Without an image there is no telling what a practice card would have to hold. */

@@ -12,6 +12,10 @@ export interface WordTable {
   /** `{{name}}` is a fact of that code; `{{name, bytes}}` shows it as a size. */
   readonly failures: Readonly<Record<FailureCode, FailureWords>>;
   readonly reasons: Readonly<Record<DriveReason, string>>;
+  /** The next step after a refusal for this reason alone. */
+  readonly reasonSteps: Readonly<Partial<Record<DriveReason, string>>>;
+  /** By the name of the error: "EACCES". A name without words is shown as it is. */
+  readonly systemErrors: Readonly<Record<string, string>>;
   /** By key; keys that end in `_one`, `_other` ... are the plural forms of one sentence. */
   readonly sentences: Readonly<Record<string, string>>;
 }

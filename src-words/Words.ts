@@ -21,9 +21,11 @@ const LONGEST_FACT = 600;
 export class Words {
   readonly format: Formatter;
   readonly #i18n: i18n;
+  readonly #table: WordTable;
 
   constructor(language: Language) {
     this.format = formatter(language);
+    this.#table = wordTables[language];
     this.#i18n = i18next.createInstance();
     void this.#i18n.init({
       lng: language,
@@ -43,9 +45,10 @@ export class Words {
   /** What happened and what to do about it. */
   failure({ code, facts }: Failure): { readonly cause: string; readonly nextStep: string } {
     const given = facts as Readonly<Record<string, Fact>>;
+    const step = code === 'drive-refused' ? this.#stepAfter(String(given['reasons'])) : null;
     return {
       cause: this.#say(`failure.${code}.cause`, given),
-      nextStep: this.#say(`failure.${code}.nextStep`, given),
+      nextStep: step ?? this.#say(`failure.${code}.nextStep`, given),
     };
   }
 
@@ -85,16 +88,54 @@ export class Words {
     add('integer', this.format.integer);
     add('seconds', (seconds) => this.format.duration(seconds * 1000));
     formats.add('reasons', (value: unknown) => this.#reasons(String(value)));
+    formats.add('argument', (value: unknown) => shellArgument(String(value)));
+    formats.add('system', (value: unknown) => this.#systemError(String(value)));
   }
 
-  /** The fact "carries-root: / through md0, large" in words; what is no known code stays as it is. */
+  /** The fact "carries-root: / through md0, large" in words; what begins with no known code stays as it is. */
   #reasons(fact: string): string {
-    const pieces = fact.split(', ').map((piece) => {
-      const [code = '', ...about] = piece.split(': ');
-      return isReason(code) ? this.#reason(code, about.join(': ')) : piece;
-    });
-    return pieces.join(', ');
+    const given = reasonsIn(fact);
+    return given === null ? fact : this.reasons(given).join(', ');
   }
+
+  #stepAfter(fact: string): string | null {
+    const codes = new Set(reasonsIn(fact)?.map(({ code }) => code));
+    const [only] = codes;
+    return only === undefined || codes.size > 1 ? null : (this.#table.reasonSteps[only] ?? null);
+  }
+
+  /** What the system or one of its tools said of an error: "EACCES", or "EACCES: permission denied, open ...". */
+  #systemError(said: string): string {
+    const [, code = ''] = /^(E[A-Z0-9]+)(?:: .*)?$/su.exec(said) ?? [];
+    const known = Object.hasOwn(this.#table.systemErrors, code);
+    // Tools end their message with a full stop, which the sentence around it has as well.
+    if (!known) return said.replace(/\.+$/, '');
+    return `${this.#table.systemErrors[code] ?? ''} (${code})`;
+  }
+}
+
+/**
+ * A name as it has to stand in a command that a person copies: in single quotes where a shell would
+ * read more into it (POSIX.1-2017, Shell Command Language, 2.2.2), and never taken for an option.
+ */
+function shellArgument(name: string): string {
+  const argument = name.startsWith('-') ? `./${name}` : name;
+  if (/^[\w@%+=:,./-]+$/.test(argument)) return argument;
+  return `'${argument.replaceAll("'", "'\\''")}'`;
+}
+
+/** Null where the fact does not begin with the code of a reason. */
+function reasonsIn(fact: string): ReasonGiven[] | null {
+  const given: ReasonGiven[] = [];
+  for (const piece of fact.split(', ')) {
+    const [code = '', ...about] = piece.split(': ');
+    const before = given.at(-1);
+    if (isReason(code)) given.push({ code, about: about.join(': ') });
+    else if (before === undefined) return null;
+    // A name that has a comma in it.
+    else given.splice(-1, 1, { ...before, about: `${before.about}, ${piece}` });
+  }
+  return given;
 }
 
 function isReason(code: string): code is DriveReason {

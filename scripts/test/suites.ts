@@ -49,6 +49,8 @@ export interface VitestOptions {
   readonly name?: string;
   /** Only files with one of these in their paths. */
   readonly files?: readonly string[];
+  /** No files that this pattern fits. */
+  readonly exclude?: string;
   /** Given to the tests besides the environment. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -56,7 +58,7 @@ export interface VitestOptions {
 /** A folder of tests under test/, run by vitest as the project of that name. */
 export function vitestSuite(
   project: string,
-  { name = project, files = [], env = {} }: VitestOptions = {},
+  { name = project, files = [], exclude, env = {} }: VitestOptions = {},
 ): Suite {
   return {
     name,
@@ -65,7 +67,8 @@ export function vitestSuite(
       mkdirSync(path.dirname(results), { recursive: true });
       rmSync(results, { force: true });
       const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`];
-      const which = ['--project', project, ...files];
+      const without = exclude === undefined ? [] : [`--exclude=${exclude}`];
+      const which = ['--project', project, ...files, ...without];
       const words = ['node_modules/vitest/vitest.mjs', 'run', ...which, ...reporters];
       const colours = process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: undefined };
       const environment = { ...process.env, ...colours, ...env };

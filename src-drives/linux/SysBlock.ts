@@ -21,6 +21,8 @@ export interface SysBlockDevice {
   readonly hidden: boolean;
   readonly sequence: number | null;
   readonly logicalBlockSize: number | null;
+  /** Whether the kernel takes requests to discard for it. */
+  readonly discards: boolean | null;
   readonly vendor: string | null;
   readonly model: string | null;
   readonly serial: string | null;
@@ -133,6 +135,7 @@ function readDevice(sysRoot: string, name: string): SysBlockDevice | null {
     hidden: flagAttribute(folder, 'hidden') ?? false,
     sequence: countAttribute(folder, 'diskseq'),
     logicalBlockSize: countAttribute(folder, 'queue/logical_block_size'),
+    discards: flagAttribute(folder, 'queue/discard_max_bytes'),
     vendor: isPartition || isMmc ? null : attribute(parent, 'vendor'),
     model: isPartition ? null : attribute(parent, isMmc ? 'name' : 'model'),
     serial: isPartition || isVirtual ? null : serialOf(sysRoot, devicePath, folder),

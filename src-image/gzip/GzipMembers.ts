@@ -96,6 +96,7 @@ function endOfHeader(file: ImageFile, window: ImageWindow, position: number): nu
   if ((flags & flag.name) !== 0) at = afterText(file, window, at);
   if ((flags & flag.comment) !== 0) at = afterText(file, window, at);
   if ((flags & flag.headerCrc) !== 0) at = checkHeaderCrc(file, position, at);
+  if (at > file.size) throw truncated(file);
   return at;
 }
 

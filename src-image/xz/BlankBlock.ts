@@ -41,6 +41,7 @@ export class BlankBlock {
 
   equals(other: BlankBlock): boolean {
     return (
+      this.#inputSize === other.#inputSize &&
       this.#outputSize === other.#outputSize &&
       this.#streamHeader === other.#streamHeader &&
       Buffer.compare(this.#bytes, other.#bytes) === 0

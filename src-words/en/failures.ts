@@ -8,7 +8,7 @@ export const failures: WordTable['failures'] = {
     nextStep: 'Check the name and the folder, then start again.',
   },
   'image-unreadable': {
-    cause: 'The image {{path}} cannot be read: {{cause}}.',
+    cause: 'The image {{path}} cannot be read: {{cause, system}}.',
     nextStep:
       'Check that your account may read it. If it lies on a network share or a stick, copy it to this computer first.',
   },
@@ -73,7 +73,7 @@ export const failures: WordTable['failures'] = {
   },
   // Block maps
   'block-map-unreadable': {
-    cause: 'The block map {{path}} cannot be read: {{detail}}.',
+    cause: 'The block map {{path}} cannot be read: {{detail, system}}.',
     nextStep: 'Check its name and folder, or flash without --bmap.',
   },
   'block-map-corrupt': {
@@ -130,10 +130,10 @@ export const failures: WordTable['failures'] = {
   },
   'drive-is-a-file': {
     cause: '{{path}} is a file, not a drive.',
-    nextStep: 'To practise on a file instead of a card, write practice:{{path}}',
+    nextStep: 'To practise on a file instead of a card, write practice:{{path, argument}}',
   },
   'drive-list-unavailable': {
-    cause: 'The drives of this computer cannot be listed: {{detail}}.',
+    cause: 'The drives of this computer cannot be listed: {{detail, system}}.',
     nextStep: 'Start again. If it stays so, restart the computer, and report it with this message.',
   },
   'practice-card-missing': {
@@ -145,7 +145,7 @@ export const failures: WordTable['failures'] = {
     nextStep: 'Choose a name that is not taken yet. Links, folders and devices are not used.',
   },
   'practice-card-unwritable': {
-    cause: 'The practice card {{path}} cannot be written: {{cause}}.',
+    cause: 'The practice card {{path}} cannot be written: {{cause, system}}.',
     nextStep: 'Choose a folder in which you may write, with practice:FILE.',
   },
   // Permission
@@ -182,7 +182,7 @@ export const failures: WordTable['failures'] = {
   },
   // Using a drive
   'unmount-failed': {
-    cause: '{{mountPoint}} on {{drive}} could not be unmounted: {{cause}}.',
+    cause: '{{mountPoint}} on {{drive}} could not be unmounted: {{cause, system}}.',
     nextStep: 'Close the windows and programs that show files of the card, then flash again.',
   },
   'drive-busy': {
@@ -191,7 +191,7 @@ export const failures: WordTable['failures'] = {
       'Close what uses it (another flasher, a partition editor, a backup), then flash again.',
   },
   'drive-open-failed': {
-    cause: '{{drive}} cannot be opened: {{cause}}.',
+    cause: '{{drive}} cannot be opened: {{cause, system}}.',
     nextStep: 'Pull the card and put it in again, then flash again. Else try another reader.',
   },
   'write-protected': {
@@ -219,11 +219,11 @@ export const failures: WordTable['failures'] = {
     nextStep: 'Flash again, with sleep switched off and the lid open.',
   },
   'write-failed': {
-    cause: 'Writing to {{drive}} failed at byte {{offset, integer}}: {{cause}}.',
+    cause: 'Writing to {{drive}} failed at byte {{offset, integer}}: {{cause, system}}.',
     nextStep: 'Try another reader or port. If it fails there too, the card is broken: use another.',
   },
   'read-failed': {
-    cause: 'Reading {{drive}} failed at byte {{offset, integer}}: {{cause}}.',
+    cause: 'Reading {{drive}} failed at byte {{offset, integer}}: {{cause, system}}.',
     nextStep: 'Try another reader or port. If it fails there too, the card is broken: use another.',
   },
   'read-back-differs': {
@@ -242,7 +242,7 @@ export const failures: WordTable['failures'] = {
     nextStep: 'Free some space there, or choose a folder on another disk, then start again.',
   },
   'eject-failed': {
-    cause: '{{drive}} could not be ejected: {{cause}}.',
+    cause: '{{drive}} could not be ejected: {{cause, system}}.',
     nextStep:
       'The card is written. Eject it with your desktop, or wait for its light, then pull it.',
   },
@@ -256,7 +256,7 @@ export const failures: WordTable['failures'] = {
     nextStep: 'Flash the card again. If it happens twice, report it with this message.',
   },
   'writer-unreachable': {
-    cause: 'The part of the program that writes could not be started: {{detail}}.',
+    cause: 'The part of the program that writes could not be started: {{detail, system}}.',
     nextStep: 'Start again. If it stays so, build or install Boxwright anew.',
   },
   'writer-busy': {

@@ -28,3 +28,13 @@ export const reasons: WordTable['reasons'] = {
   'holds-data': 'holds data ({{about}})',
   unfinished: 'unfinished: its last flash did not end, it cannot boot',
 };
+
+/** What to do where a drive is refused for this reason alone; where none is told, choose another. */
+export const reasonSteps: WordTable['reasonSteps'] = {
+  'read-only':
+    'Slide the small switch on the side of the card or its adapter away from LOCK, then start again. If it already is, the card is worn out: use another one.',
+  'no-medium': 'Put a card into the reader, then start again.',
+  'too-small': 'Use a larger card. Cards with the same size printed on them differ a little.',
+  'holds-image': 'Copy the image to another disk of this computer first, or choose another card.',
+  virtual: 'If it is the one you mean, and all on it may be lost, add --allow-virtual.',
+};

@@ -62,9 +62,12 @@ export const sentences = {
   'next.compared': 'You can go on using it; nothing on it was changed.',
   'next.differs': 'If it should be that image, flash it again.',
   'next.flash-again': 'Flash it again before you use it.',
-  'next.verify': 'Read it back before you rely on it: boxwright verify {{image}} --on {{drive}}',
+  'next.verify':
+    'Read it back before you rely on it: boxwright verify {{image, argument}} --on {{drive, argument}}',
+  'next.sectors':
+    'Try it in its box before you rely on it: it has sectors of {{bytes, integer}} bytes, and most images are made for 512, which no box can start from here.',
   'next.practice':
-    'This was a practice card, the file {{path}}. For a real one, put it in its reader, find it with "boxwright drives", then: boxwright flash {{image}} --to DRIVE',
+    'This was a practice card, the file {{path}}. For a real one, put it in its reader, find it with "boxwright drives", then: boxwright flash {{image, argument}} --to DRIVE',
 
   // Asking before anything is lost
   'ask.heading_one': 'Everything on this drive will be lost:',
@@ -82,6 +85,8 @@ export const sentences = {
   'drive.facts': '{{size}}, {{bus}}',
   'drive.facts-serial': '{{size}}, {{bus}}, serial {{serial}}',
   'drive.no-medium': 'no card',
+  'drive.sectors':
+    'Its sectors have {{bytes, integer}} bytes. Most images are made for 512: a box then finds no partition on it.',
   'drive.partition': '{{name}}  {{details}}',
   'drive.used': '{{used, bytes}} of {{size, bytes}} used',
   'drive.mounted': 'at {{places}}',
@@ -118,6 +123,8 @@ export const sentences = {
   'inspect.no-file-system': 'no known file system',
 
   // A failure on the standard error output
+  'output.lost':
+    'boxwright: Not everything that was to be said could be written to the standard output: {{cause, system}}.',
   'problem.cause': 'boxwright: {{cause}}',
 
   // Help
@@ -140,7 +147,7 @@ export const sentences = {
   'help.option.used-blocks': "write only what the image's own file systems use",
   'help.option.no-verify': 'do not read back (exit code 4)',
   'help.option.no-eject': 'leave the card in its reader ready for use',
-  'help.option.force-raw': 'write the file as it is, though it does not look like an image',
+  'help.option.force-raw': 'write it though it does not look like an image (it is still unpacked)',
   'help.option.version': 'show the version',
   'help.option.help': 'show this help',
   'help.examples.program': `

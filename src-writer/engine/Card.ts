@@ -48,6 +48,8 @@ export abstract class Card {
   #fraction = 0;
   #reported = -1;
   #ended = false;
+  /** All was done that was asked for: flushed, and read back where that was wanted. */
+  #isComplete = false;
   readonly #queue: QueuedPiece[] = [];
   readonly #outstanding = new Map<CardSlot, number>();
   #underWay = 0;
@@ -141,7 +143,9 @@ export abstract class Card {
     await this.step(async () => {
       await this.#allTaken();
       await this.complete(approval);
-      // Whoever ejects the card when it hears of it must find it closed.
+      this.#isComplete = true;
+      // Whoever ejects the card when it hears of it must find it closed. What was flushed is not
+      // waiting for that, so that a device which does not close is no reason against the card.
       await this.channel.retire();
       this.#end(null);
     });
@@ -230,7 +234,7 @@ export abstract class Card {
       type: 'card',
       cardId: this.id,
       condition: this.finalCondition(),
-      failure: this.verdict ?? cause,
+      failure: this.#isComplete ? null : (this.verdict ?? cause),
       bytesWritten: this.bytesWritten,
       bytesVerified: this.bytesVerified,
       oldDataRemains: this.oldDataRemains,

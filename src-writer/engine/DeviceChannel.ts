@@ -91,7 +91,7 @@ export class DeviceChannel {
   async #closeIfIdle(): Promise<void> {
     if (!this.#isRetired || !this.isIdle || this.#isClosed) return;
     this.#isClosed = true;
-    // Closing writes out what a system still holds, so that it can stall like any operation.
+    // Closing can wait for a dead device, like any operation.
     const token = Symbol('close');
     this.#started.set(token, this.#clock.now());
     await this.device.close().catch(() => undefined);

@@ -32,6 +32,8 @@ export interface EngineImage {
   /** Bytes of the file, compressed as it may be. */
   readonly fileSize: number;
   readonly plan: DecodePlan;
+  /** Decompressed bytes that its own partition table promises; 0 for none. */
+  readonly leastSize: number;
   /** null: every byte is written. */
   readonly mapper: RangeMapper | null;
   /** Starts to decode into the ring. */
@@ -131,6 +133,9 @@ export class EngineJob {
     });
     try {
       await this.#stream(image, job, layout, devices);
+    } catch (thrown) {
+      // Before the digest ends: a card that asks it for something would fail for that.
+      this.#failAll(failureOf(thrown));
     } finally {
       stopTicking();
       await job.digester.close();
@@ -144,7 +149,7 @@ export class EngineJob {
     devices: readonly Device[],
   ): Promise<void> {
     const allEnded = this.#allEnded();
-    let fed: FedImage | null;
+    let fed: FedImage | null = null;
     // Decoding begins while the cards are being prepared.
     const reader = image.decode(job.ring, layout);
     const { action, image: ordered } = this.#order;
@@ -161,8 +166,9 @@ export class EngineJob {
       fed = await Promise.race([allEnded, this.#feed.run()]);
     } finally {
       this.#feed = null;
-      // The threads' memory is wanted for the read-back.
-      await reader.close();
+      // The threads' memory is wanted for the read-back. One that waits for its file may never end.
+      const closing = reader.close();
+      if (fed !== null) await closing;
     }
     if (fed === null) return;
     const approval = this.#approve(image, fed);
@@ -172,10 +178,14 @@ export class EngineJob {
 
   /**
    * Resolves when the whole image was hashed and found good.
-   * @throws FailureError image-changed, image-hash-mismatch, block-map-range-differs
+   * @throws FailureError image-truncated, image-changed, image-hash-mismatch, block-map-range-differs
    */
   async #approve(image: EngineImage, fed: FedImage): Promise<void> {
     this.#imageSize = fed.size;
+    // Not all formats tell their size before: what was cut off before it was compressed shows here.
+    if (fed.size < image.leastSize) {
+      throw fail('image-truncated', { path: this.#order.image.path, format: 'raw' });
+    }
     const sha256 = await fed.sha256;
     // The job may have ended meanwhile; nothing more is said of it then.
     if (this.#haveAllEnded()) return;

@@ -13,6 +13,9 @@ import { SlotLease } from './SlotLease.ts';
 /** An image file that gives nothing for this long, while nobody else is busy, is lost. Milliseconds. */
 const SILENCE_MS = 30_000;
 
+/** A tick that comes so late, in milliseconds, tells of a process that was stopped, not of a file. */
+const PAUSE_MS = 5_000;
+
 /** Slots of zeros that the cards may be ahead of the digest: bounds how much it has to catch up. */
 const MOST_LAG = 4096;
 
@@ -48,6 +51,7 @@ export class ImageFeed {
   readonly #broken = Promise.withResolvers<never>();
   #digesting = 0;
   #lastNews: number;
+  #lastTick: number;
   /** How much of the image file was consumed, 0 to 1. */
   fraction = 0;
 
@@ -57,6 +61,7 @@ export class ImageFeed {
     this.#cards = cards;
     this.#job = job;
     this.#lastNews = job.clock.now();
+    this.#lastTick = this.#lastNews;
     this.#broken.promise.catch(() => undefined);
   }
 
@@ -87,9 +92,13 @@ export class ImageFeed {
 
   /** To be called about twice a second: notices a file that gives nothing any more. */
   tick(): void {
-    const isBusy = this.#digesting > 0 || this.#cards.some((card) => !card.channel.isIdle);
-    if (isBusy) this.#lastNews = this.#job.clock.now();
-    if (this.#job.clock.now() - this.#lastNews < SILENCE_MS) return;
+    const now = this.#job.clock.now();
+    // A dead card that has ended may keep what it was asked for ever: nobody waits for it any more.
+    const atWork = this.#cards.some((card) => !card.ended && !card.channel.isIdle);
+    const wasStopped = now - this.#lastTick > PAUSE_MS;
+    if (this.#digesting > 0 || atWork || wasStopped) this.#lastNews = now;
+    this.#lastTick = now;
+    if (now - this.#lastNews < SILENCE_MS) return;
     const { path } = this.#options;
     const cause = `nothing came for ${String(SILENCE_MS / 1000)} s`;
     this.#broken.reject(fail('image-unreadable', { path, cause }));

@@ -12,7 +12,7 @@ import { UsedBlocks } from '../../src-image/blockmap/UsedBlocks.ts';
 import { planDecode } from '../../src-image/DecodePlan.ts';
 import { imageOfDescriptor, openImage } from '../../src-image/FileImage.ts';
 import type { FileImage } from '../../src-image/FileImage.ts';
-import { checkImageHead, readImageHead } from '../../src-image/ImageHead.ts';
+import { checkImageHead, promisedSize, readImageHead } from '../../src-image/ImageHead.ts';
 import type { DecodePlan } from '../../src-image/ImageSource.ts';
 import { systemClock } from './Clock.ts';
 import { DescriptorDevice } from './DescriptorDevice.ts';
@@ -49,7 +49,7 @@ async function openEngineImage(image: EngineOrder['image']): Promise<EngineImage
     }
     const plan = planDecode(file);
     const head = await readImageHead(file, plan);
-    checkImageHead(head, plan.size, path, image.forceRaw);
+    const table = checkImageHead(head, plan.size, path, image.forceRaw);
     // Before a card is touched: a raw image can be asked whether its file systems allow this.
     if (plan.format === 'raw' && image.blockMap?.kind === 'used-blocks') surveyRawImage(file);
     const bmap = openBmap(image);
@@ -57,6 +57,7 @@ async function openEngineImage(image: EngineOrder['image']): Promise<EngineImage
     return {
       fileSize: file.size,
       plan,
+      leastSize: image.forceRaw ? 0 : promisedSize(table),
       mapper: bmap !== null ? new BmapMapper(bmap) : usedBlocks(image),
       decode: (ring, { decoders, imageSlots, aheadSlots }) =>
         plan.format === 'raw'

@@ -10,7 +10,7 @@ export interface HeldDevice {
   /** Bytes, read from the open device itself. */
   readonly size: number;
   readonly logicalBlockSize: number;
-  /** Whether unwritten ranges were discarded (see {@link DevicePlatform.hold}). */
+  /** Whether all of it was discarded (see {@link DevicePlatform.hold}). */
   readonly discarded: boolean;
   /**
    * Ejects the medium, never the reader, and gives the device back. Where the system allows it the
@@ -27,7 +27,8 @@ export interface HeldDevice {
 
 export interface HoldOptions {
   readonly forWriting: boolean;
-  readonly discard: boolean;
+  /** Called when a discard begins, from when on content may be missing; null to discard nothing. */
+  readonly discard: (() => void) | null;
   readonly signal: AbortSignal;
 }
 

@@ -1,5 +1,5 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { WRITER_PROTOCOL as v } from '../../src-contract/WriterWire.ts';
+import { WRITER_PROTOCOL as v, imageFiles } from '../../src-contract/WriterWire.ts';
 import type {
   DriveOrder,
   EngineRequest,
@@ -17,8 +17,8 @@ const GRACE = 1500;
 
 export interface JobSurroundings {
   readonly platform: DevicePlatform;
-  /** @param imagePath the drive underneath it is refused; null to leave that open */
-  scan(imagePath: string | null): Promise<readonly Drive[]>;
+  /** @param imageFiles the drives underneath them are refused */
+  scan(imageFiles: readonly string[]): Promise<readonly Drive[]>;
   send(report: WriterReport): void;
 }
 
@@ -30,6 +30,8 @@ interface Card {
   readonly cardId: string;
   readonly drive: Drive;
   readonly held: HeldDevice;
+  /** Some of it was discarded, or may have been, before the engine got it. */
+  readonly emptied: boolean;
   /** Bytes of it may have changed. */
   begun: boolean;
   settled: boolean;
@@ -89,7 +91,7 @@ export class WriterJob {
   }
 
   async #approve(): ReturnType<typeof approveTargets> {
-    const drives = await this.#around.scan(this.#order?.image.path ?? null);
+    const drives = await this.#around.scan(this.#order ? imageFiles(this.#order.image) : []);
     const looking = { imageSize: null, allowVirtual: true };
     const request =
       this.#request.type === 'order'
@@ -106,20 +108,21 @@ export class WriterJob {
     if (this.#cards.size === 0) return;
     const devices = [...this.#cards.values()].map(({ held }) => held.device);
     const held = devices.flatMap((device) => (device.kind === 'descriptor' ? [device.fd] : []));
-    const files = handsFiles ? openFiles(this.#order) : [];
+    const files = handsFiles && this.#order ? openFiles(imageFiles(this.#order.image)) : [];
     const engine = new EngineProcess(command, devices.length, [...held, ...files], this.#relay);
     files.forEach(closeSync);
     this.#engine = engine;
     engine.send(this.#engineRequest(3 + held.length, files.length));
     for (const cardId of this.#cancels.splice(0)) this.cancel(cardId);
-    this.#settleRest(await engine.ended);
+    this.#settleRest(failure('writer-ended', { detail: await engine.ended }));
     await Promise.all(this.#givingBack);
   }
 
   /** @returns null when the card has failed, which was reported */
   async #hold(cardId: string, drive: Drive): Promise<Card | null> {
     const forWriting = this.#order?.action === 'flash';
-    const discard = forWriting && this.#order.image.blockMap !== null;
+    let emptied = false;
+    const discard = forWriting && this.#order.image.blockMap ? () => void (emptied = true) : null;
     if (this.#order) this.#report({ type: 'phase', cardId, phase: 'preparing' });
     const { signal } = this.#stopping;
     let holding: Promise<HeldDevice> | null = null;
@@ -127,11 +130,11 @@ export class WriterJob {
       signal.throwIfAborted();
       holding = this.#around.platform.hold(drive, { forWriting, discard, signal });
       const held = await Promise.race([holding, this.#stopped.promise]);
-      return { cardId, drive, held, begun: held.discarded, settled: false };
+      return { cardId, drive, held, emptied, begun: emptied, settled: false };
     } catch (cause) {
       void holding?.then((late) => late.release()).catch(() => undefined);
       if (!this.#order) throw cause;
-      this.#reportCard(cardId, discard && holding !== null && signal.aborted, cause);
+      this.#reportCard(cardId, emptied, failureOf(cause));
       return null;
     }
   }
@@ -161,27 +164,24 @@ export class WriterJob {
     if (report.type === 'rejected') this.#refuse([report.failure]);
     else if (report.type === 'hello' || report.jobId !== this.jobId) throw stray;
     else if (report.type === 'event' && this.#order) this.#relayEvent(report.event, stray);
-    else if (report.type === 'content' && !this.#order) {
-      this.#around.send(report);
-      this.#answered = true;
-    } else throw stray;
+    else if (report.type === 'content' && !this.#order) this.#around.send(report);
+    else throw stray;
+    this.#answered ||= report.type === 'content';
     if (this.#answered) this.#engine?.dismiss(GRACE);
   };
 
   #relayEvent(event: WireEvent, stray: Error): void {
-    if (event.type === 'end') {
-      this.#answered = true;
-      return;
-    }
+    this.#answered = event.type === 'end';
+    if (event.type === 'end') return;
     if (event.type === 'refused' || event.type === 'ejected') throw stray;
     const card = 'cardId' in event ? this.#cards.get(event.cardId) : null;
     if (card === undefined || card?.settled === true) throw stray;
-    if (card && event.type === 'phase') card.begun = true;
+    if (card && event.type === 'phase') card.begun = this.#order?.action === 'flash';
     // The engine prepares a card by taking its partition table; that it is being prepared was said
     // when its device was taken.
     if (event.type === 'phase' && event.phase === 'preparing') return;
     // The engine does not know what was discarded before it got the device.
-    const blank = event.type === 'card' && event.condition === 'untouched' && card?.held.discarded;
+    const blank = event.type === 'card' && event.condition === 'untouched' && card?.emptied;
     this.#report(blank ? { ...event, condition: 'unfinished' } : event);
     if (!card || event.type !== 'card') return;
     card.settled = true;
@@ -189,12 +189,13 @@ export class WriterJob {
   }
 
   /** Cards of which the engine did not tell the end: nobody knows more than what it had begun. */
-  #settleRest(detail: string): void {
-    if (!this.#order && !this.#answered) this.#refuse([failure('writer-ended', { detail })]);
+  #settleRest(cause: Failure): void {
+    if (!this.#order && !this.#answered) this.#refuse([cause]);
     if (!this.#order) return;
-    const problem: unknown = this.#stopping.signal.reason ?? fail('writer-ended', { detail });
-    for (const [cardId, { settled, begun }] of this.#cards) {
-      if (!settled) this.#reportCard(cardId, begun && this.#order.action === 'flash', problem);
+    const problem = this.#stopping.signal.aborted ? failureOf(this.#stopping.signal.reason) : cause;
+    for (const [cardId, card] of this.#cards) {
+      if (!card.settled) this.#reportCard(cardId, card.begun, problem);
+      card.settled = true;
     }
   }
 
@@ -208,18 +209,25 @@ export class WriterJob {
       (outcome) => ({ outcome, failure: null }),
       (cause: unknown) => ({ outcome: 'failed', failure: failureOf(cause) }) as const,
     );
-    this.#report({ type: 'ejected', cardId, ...ejected });
+    // A cancellation ends what ejects, which is no failure of the card or of its reader.
+    const isCut = ejected.failure !== null && this.#stopping.signal.aborted;
+    const told = isCut ? { outcome: 'kept' as const, failure: null } : ejected;
+    this.#report({ type: 'ejected', cardId, ...told });
   }
 
-  #reportCard(cardId: string, begun: boolean, cause: unknown): void {
+  #reportCard(cardId: string, begun: boolean, cause: Failure): void {
     const condition = begun ? 'unfinished' : 'untouched';
     const nothing = { bytesWritten: 0, bytesVerified: 0, oldDataRemains: false };
-    this.#report({ type: 'card', cardId, condition, failure: failureOf(cause), ...nothing });
+    this.#report({ type: 'card', cardId, condition, failure: cause, ...nothing });
   }
 
+  /** That all is as it was; but cards that changed, as a discard does it, have failed instead. */
   #refuse(failures: Failure[]): void {
     this.#answered = true;
-    if (this.#order) this.#report({ type: 'refused', failures });
+    const [first] = failures;
+    const isTouched = [...this.#cards.values()].some(({ begun }) => begun);
+    if (isTouched && first) this.#settleRest(first);
+    else if (this.#order) this.#report({ type: 'refused', failures });
     else for (const cause of failures) this.#around.send({ v, type: 'rejected', failure: cause });
   }
 
@@ -232,14 +240,12 @@ export class WriterJob {
  * The image, and the block map, for a caller who is root: what root may read, an engine that runs
  * as nobody may not. What cannot be opened is left to the engine, which says so in its own words.
  */
-function openFiles(order: DriveOrder | null): number[] {
-  const { path, blockMap } = order?.image ?? {};
+function openFiles(files: readonly string[]): number[] {
   const opened: number[] = [];
   try {
     // Without O_NONBLOCK a pipe would wait here for its other end.
     const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
-    if (path !== undefined) opened.push(openSync(path, flags));
-    if (blockMap?.kind === 'bmap') opened.push(openSync(blockMap.path, flags));
+    for (const file of files) opened.push(openSync(file, flags));
   } catch {
     opened.splice(0).forEach(closeSync);
   }

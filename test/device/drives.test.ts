@@ -14,7 +14,7 @@ import { LoopDevice } from '../support/LoopDevice.ts';
 
 const run = promisify(execFile);
 const MIB = 1 << 20;
-const nothingKept: ScanOptions = { program: [], image: null, cache: null };
+const nothingKept: ScanOptions = { program: [], image: [], cache: null };
 const request = { imageSize: null, allowVirtual: true };
 
 async function seen(path: string, options = nothingKept): Promise<Drive> {
@@ -46,7 +46,7 @@ test('the drive with / is refused, and the program and its files are found on it
   const drives = await scanDrives({
     ...nothingKept,
     program: [process.execPath],
-    image: '/etc/hosts',
+    image: ['/etc/hosts'],
   });
   const system = drives.filter(({ uses }) => uses.some(({ kind }) => kind === 'root'));
   expect(system.length).toBeGreaterThan(0);
@@ -98,7 +98,10 @@ test('a mount elsewhere, a program that stands in it, and the image on it', asyn
       { code: 'mounted-elsewhere', about: place },
       { code: 'files-in-use', about: 'sleep' },
     ]);
-    const holding = classifyDrive(await seen(loop.path, { ...nothingKept, image }), request);
+    const holding = classifyDrive(
+      await seen(loop.path, { ...nothingKept, image: [process.execPath, image] }),
+      request,
+    );
     expect(holding.refusals).toEqual([{ code: 'holds-image', about: image }]);
     const cache = join(place, 'not/yet/there');
     const caching = classifyDrive(await seen(loop.path, { ...nothingKept, cache }), request);
@@ -235,7 +238,7 @@ test('an account without rights sees the same drives, sizes and mounts', async (
     process.setgroups([]);
     process.setgid(65534);
     process.setuid(65534);
-    console.log(JSON.stringify(await scanDrives({ program: [], image: null, cache: null })));`;
+    console.log(JSON.stringify(await scanDrives({ program: [], image: [], cache: null })));`;
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], {
     cwd: '/',
     env: { PATH: '/usr/bin:/bin', HOME: '/nonexistent' },

@@ -111,6 +111,11 @@ async function flashWith(disk: FaultyDisk, others: readonly LoopDevice[]): Promi
   return flash;
 }
 
+/** What a person reads of a failed card beside the events. */
+function toldOf({ path }: FaultyDisk): unknown {
+  return expect.stringMatching(new RegExp(`^${path}: FAILED\\. .+\\n.*Next: `, 's'));
+}
+
 test.concurrent.each(ROWS)('$what: $code', async ({ fault, phases, code, facts, within }) => {
   await using disk = await FaultyDisk.create(CARD);
   await disk.inject(fault);
@@ -122,7 +127,7 @@ test.concurrent.each(ROWS)('$what: $code', async ({ fault, phases, code, facts, 
   expect(Object.values(card.problem?.failure.facts ?? {})).toContain(disk.path);
   expect(flash.timeOf(card) - (await disk.struck(fault.kind))).toBeLessThan(within);
   expect(flash.all('result')).toMatchObject([{ exitCode: 1 }]);
-  expect(await flash.ended).toMatchObject({ exitCode: 1, complaint: '' });
+  expect(await flash.ended).toMatchObject({ exitCode: 1, complaint: toldOf(disk) });
 });
 
 test.concurrent('a slow card is only slow', async () => {
@@ -160,7 +165,7 @@ test.concurrent.each<{ what: string; fault: DiskFault }>([
   await using third = await LoopDevice.create(CARD);
   const others = [first, second, third];
   await using flash = await flashWith(disk, others);
-  expect(await flash.ended).toMatchObject({ exitCode: 1, complaint: '' });
+  expect(await flash.ended).toMatchObject({ exitCode: 1, complaint: toldOf(disk) });
   expect(flash.story(disk.path).at(-1)).toMatch(/^failed, unfinished, /);
   const expected = await readFile(image.path);
   for (const { path, backing } of others) {

@@ -77,7 +77,6 @@ export class CardModel {
     try {
       if (this.#scenario.action === 'flash') this.#flash();
       else this.#compare();
-      this.#close();
     } catch (thrown) {
       if (!(thrown instanceof FailureError)) throw thrown;
       problem = this.#verdict ?? thrown.failure;
@@ -279,11 +278,6 @@ export class CardModel {
 
   #flush(): void {
     this.#begin('flush', 0);
-  }
-
-  #close(): void {
-    if (this.#card.fault.kind !== 'never-closes' || this.#bytesWritten === 0) return;
-    throw fail('card-stalled', { drive: this.#card.cardId, seconds: 30 });
   }
 
   #begin(operation: 'read' | 'write' | 'flush', offset: number): { lost: boolean } {

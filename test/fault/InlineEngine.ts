@@ -2,7 +2,7 @@ import { fail } from '../../src-core/Failure.ts';
 import { BmapMapper, requireImageSize } from '../../src-image/blockmap/BmapMapper.ts';
 import type { Bmap } from '../../src-image/blockmap/Bmap.ts';
 import { planDecode } from '../../src-image/DecodePlan.ts';
-import { checkImageHead, readImageHead } from '../../src-image/ImageHead.ts';
+import { checkImageHead, promisedSize, readImageHead } from '../../src-image/ImageHead.ts';
 import type { DecodePlan, ImageFile } from '../../src-image/ImageSource.ts';
 import type { EngineImage } from '../../src-writer/engine/EngineJob.ts';
 import { SHARED_SLOTS } from '../../src-writer/engine/JobContext.ts';
@@ -31,11 +31,13 @@ export async function openInlineImage(image: InlineImage): Promise<EngineImage> 
   clock.busy += 1;
   try {
     const plan = planDecode(file);
-    checkImageHead(await readImageHead(file, plan), plan.size, file.path, false);
+    const head = await readImageHead(file, plan);
+    const table = checkImageHead(head, plan.size, file.path, false);
     if (bmap !== null && plan.size !== null) requireImageSize(bmap, plan.size);
     return {
       fileSize: file.size,
       plan,
+      leastSize: promisedSize(table),
       mapper: bmap === null ? null : new BmapMapper(bmap),
       decode: (ring, { imageSlots }) => {
         // Nobody promised that the place for the first MiB holds zeros.

@@ -24,17 +24,15 @@ export class LinuxDevices implements DevicePlatform {
   /** With no_new_privs nothing that the engine might start gains rights, setuid programs included. */
   async engineCommand(): Promise<{ command: string[]; handsFiles: boolean }> {
     const { uid, gid, isRoot } = await callerAccount();
-    const launch = [`${this.#folder}engine-launcher.mjs`, `${this.#folder}engine.cjs`, uid, gid];
-    const bounded = [toolPath('setpriv', 'util-linux'), '--no-new-privs', '--'];
-    const node = [process.execPath, '--disable-sigusr1'];
-    return { command: [...bounded, ...node, ...launch], handsFiles: isRoot };
+    const programs = ['engine-launcher.mjs', 'engine.cjs'].map((name) => this.#folder + name);
+    const node = [toolPath('setpriv', 'util-linux'), '--no-new-privs', '--', process.execPath];
+    return { command: [...node, '--disable-sigusr1', ...programs, uid, gid], handsFiles: isRoot };
   }
 
-  async wholeDevice(path: string): Promise<string> {
-    const real = await realpath(path).catch(() => '');
-    if (!real.startsWith('/dev/')) throw fail('drive-not-found', { drive: path });
-    if (deviceOf(await stat(real))?.wholeDisk !== null)
-      throw fail('drive-not-whole', { drive: path });
+  async wholeDevice(drive: string): Promise<string> {
+    const real = await realpath(drive).catch(() => '');
+    if (!real.startsWith('/dev/')) throw fail('drive-not-found', { drive });
+    if (deviceOf(await stat(real))?.wholeDisk !== null) throw fail('drive-not-whole', { drive });
     return real;
   }
 
@@ -45,9 +43,9 @@ export class LinuxDevices implements DevicePlatform {
     if (forWriting) await unmountAll(drive, signal);
     const fd = openDevice(drive.path, forWriting);
     try {
-      const { readOnly, logicalBlockSize } = proveSame(drive, fstatSync(fd));
+      const { readOnly, logicalBlockSize, discards } = proveSame(drive, fstatSync(fd));
       if (forWriting && readOnly !== false) throw fail('write-protected', { drive: drive.path });
-      const discarded = discard && (await discardAll(fd, signal));
+      const discarded = !!discard && discards !== false && (await discardAll(fd, discard, signal));
       const facts = { size: drive.size, logicalBlockSize: logicalBlockSize ?? 512, discarded };
       return { device: { kind: 'descriptor', fd }, ...facts, ...endings(drive, fd, signal) };
     } catch (cause) {
@@ -120,10 +118,11 @@ function proveSame(drive: Drive, stats: Stats): SysBlockDevice {
  * because our own exclusive open would refuse blkdiscard's, and in steps because it can be killed
  * only between them. A medium that cannot is no failure.
  */
-async function discardAll(fd: number, signal: AbortSignal): Promise<boolean> {
-  const held = `/proc/${String(process.pid)}/fd/${String(fd)}`;
-  const options = ['--force', '--step', '256M', held];
-  return (await runMortal(toolPath('blkdiscard', 'util-linux'), options, signal)).ok;
+async function discardAll(fd: number, begins: () => void, signal: AbortSignal): Promise<boolean> {
+  const options = ['--force', '--step', '256M', `/proc/${String(process.pid)}/fd/${String(fd)}`];
+  const discarding = runMortal(toolPath('blkdiscard', 'util-linux'), options, signal);
+  begins();
+  return (await discarding).ok;
 }
 
 /** Runs what ends with this process, however that ends: it must not go on with a card of later. */
@@ -139,11 +138,8 @@ function runMortal(tool: string, args: readonly string[], signal: AbortSignal) {
  * @throws FailureError unmount-failed, for the first mount that stays
  */
 async function unmountAll(drive: Drive, signal: AbortSignal): Promise<void> {
-  const umount = toolPath('umount', 'mount');
-  const devices = readSysBlock('/sys').filter(({ name, wholeDisk }) =>
-    [name, wholeDisk].includes(drive.name),
-  );
-  const parts = new Set(devices.flatMap(({ number, name }) => [number, devicePath(name)]));
+  const own = readSysBlock('/sys').filter((it) => (it.wholeDisk ?? it.name) === drive.name);
+  const parts = new Set(own.flatMap(({ number, name }) => [number, devicePath(name)]));
   // What a mount calls its source is the word of whoever mounted it, with FUSE of anybody. These
   // two, which only root can mount, may have several devices and so no number of one.
   const isPart = ({ number, fileSystem, source }: MountEntry): boolean =>
@@ -162,7 +158,7 @@ async function unmountAll(drive: Drive, signal: AbortSignal): Promise<void> {
     const real = await realpath(mount.path).catch(() => null);
     if (real !== mount.path) throw failed('not where the mount table says');
     const options = ['--internal-only', '--no-canonicalize', '--', mount.path];
-    const result = await runMortal(umount, options, inTime(signal));
+    const result = await runMortal(toolPath('umount', 'mount'), options, inTime(signal));
     if (!result.ok) throw failed(result.errorText);
   }
 }

@@ -133,6 +133,7 @@ describe.concurrent('a practice card', () => {
         },
       ],
     });
+    expect(result.stderr).toMatch(/^practice card: FAILED\. [^]*\n {2}Next: Fetch the image again/);
     const { stdout } = await runCli(folder, ['inspect', '--on', `practice:${file}`]);
     expect(stdout).toContain('did not end');
   });
@@ -227,7 +228,22 @@ describe.concurrent('a wrong command line (exit code 64)', () => {
     [['flash', 'os.img', '--to', 'practice', '--sha256', 'abc']],
     [['flash', 'os.img', '--to', 'practice', '--bmap', 'x', '--used-blocks']],
     [['flash', 'os.img', '--to', 'practice', '--unknown']],
+    [['flash', 'os.img', '--to', 'practice', '--bmap', 'x', '--bmap', 'y']],
+    [
+      [
+        'flash',
+        'os.img',
+        '--to',
+        'x',
+        ...['a', 'b'].flatMap((hex) => ['--sha256', hex.repeat(64)]),
+      ],
+    ],
+    [['flash', 'os.img', '--to', '']],
+    [['flash', 'os.img', '--to', 'practice', '--to', 'serial:']],
     [['verify', 'os.img']],
+    [['verify', 'os.img', '--on', 'practice:']],
+    [['verify', 'os.img', '--on', 'practice', '--on', '/dev/sdb']],
+    [['inspect', '--on', 'practice', '--on', '/dev/sdb']],
     [['drives', 'surplus']],
     [[]],
   ])('%j', async (args) => {

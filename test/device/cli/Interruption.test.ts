@@ -50,7 +50,8 @@ describe.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s while writing', (sig
     cli.child.kill(signal);
     const result = await cli.ended;
     expect(performance.now() - asked).toBeLessThan(2000);
-    expect(result).toMatchObject({ exitCode: 3, stderr: '' });
+    expect(result.exitCode).toBe(3);
+    expect(result.stderr).toMatch(/^practice card: cancelled\. It is unfinished[^]*\n {2}Next: /);
     expect(jsonLines(result).at(-1)).toMatchObject({
       ...{ type: 'result', exitCode: 3 },
       cards: [

@@ -10,7 +10,7 @@ import { LinuxDevices } from '../../../src-writer/supervisor/linux/LinuxDevices.
 async function main(drive: Drive, ending: string): Promise<void> {
   const { signal } = new AbortController();
   const platform = new LinuxDevices('/usr/lib/boxwright/');
-  const held = await platform.hold(drive, { forWriting: true, discard: true, signal });
+  const held = await platform.hold(drive, { forWriting: true, discard: () => undefined, signal });
   if (ending === 'eject') await held.eject();
   else await held.release(true);
 }

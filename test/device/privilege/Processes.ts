@@ -8,6 +8,15 @@ export function programBelow(pid: number, program: string): number | null {
   return found ?? null;
 }
 
+/** Waits for a process below another one to have become the tool. @param tool its absolute path */
+export async function toolBelow(pid: number, tool: string): Promise<number> {
+  for (;;) {
+    const found = descendants(pid).find((child) => commandOf(child).startsWith(`${tool} `));
+    if (found !== undefined) return found;
+    await delay(5);
+  }
+}
+
 /** The command line of a process, empty when it is gone. */
 export function commandOf(pid: number): string {
   try {

@@ -19,7 +19,7 @@ beforeEach(async () => {
   folder = await makeOwnFolder();
   card = await LoopDevice.create(SIZE);
   execFileSync('/usr/sbin/mkfs.ext4', ['-q', card.path]);
-  const drives = await scanDrives({ program: [], image: null, cache: null });
+  const drives = await scanDrives({ program: [], image: [], cache: null });
   const seen = drives.find(({ path }) => path === card.path);
   if (seen === undefined) throw new Error(`${card.path} was not listed`);
   drive = seen;

@@ -18,8 +18,8 @@ import { makeOwnFolder, removeOwnFolder } from '../../support/OwnFolder.ts';
 
 const MIB = 1 << 20;
 const { signal } = new AbortController();
-const WRITING = { forWriting: true, discard: false, signal };
-const READING = { forWriting: false, discard: false, signal };
+const WRITING = { forWriting: true, discard: null, signal };
+const READING = { forWriting: false, discard: null, signal };
 
 const platform = new LinuxDevices('/usr/lib/boxwright/');
 let folder = '';
@@ -38,7 +38,7 @@ afterEach(async () => {
 });
 
 async function scanned(path = card.path): Promise<Drive> {
-  const drives = await scanDrives({ program: [], image: null, cache: null });
+  const drives = await scanDrives({ program: [], image: [], cache: null });
   const drive = drives.find((seen) => seen.path === path);
   if (drive === undefined) throw new Error(`${path} was not listed`);
   return drive;
@@ -207,7 +207,7 @@ test('discarding drops what the medium held, and says so', async () => {
   writeFileSync(card.path, Buffer.alloc(MIB, 7));
   execFileSync('/usr/bin/sync', [card.path]);
   expect(readFileSync(card.backing).subarray(0, MIB).equals(Buffer.alloc(MIB, 7))).toBe(true);
-  const held = await platform.hold(await scanned(), { ...WRITING, discard: true });
+  const held = await platform.hold(await scanned(), { ...WRITING, discard: () => undefined });
   expect(held.discarded).toBe(true);
   await held.release();
   expect(readFileSync(card.backing).every((byte) => byte === 0)).toBe(true);

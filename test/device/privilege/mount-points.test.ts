@@ -47,7 +47,7 @@ function mounts(): string[] {
 }
 
 async function chosenDrive(): Promise<Drive> {
-  const drives = await scanDrives({ program: [], image: null, cache: null });
+  const drives = await scanDrives({ program: [], image: [], cache: null });
   const drive = drives.find(({ path }) => path === card.path);
   if (drive === undefined) throw new Error(`${card.path} was not listed`);
   return drive;
@@ -58,7 +58,7 @@ async function refusal(): Promise<Failure | null> {
   const { signal } = new AbortController();
   try {
     const held = await platform.hold(await chosenDrive(), {
-      ...{ forWriting: true, discard: false, signal },
+      ...{ forWriting: true, discard: null, signal },
     });
     await held.release();
     return null;

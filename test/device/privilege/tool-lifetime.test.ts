@@ -1,16 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Drive } from '../../../src-core/Drive.ts';
 import { scanDrives } from '../../../src-drives/scanDrives.ts';
 import { toolPath } from '../../../src-writer/supervisor/SystemTool.ts';
-import { descendants } from '../../support/BoxwrightRun.ts';
 import { FaultyDisk } from '../../support/FaultyDisk.ts';
 import { LoopDevice } from '../../support/LoopDevice.ts';
 import { makeOwnFolder, removeOwnFolder } from '../../support/OwnFolder.ts';
-import { commandOf, threadStatus, timeUntilGone } from './Processes.ts';
+import { threadStatus, timeUntilGone, toolBelow } from './Processes.ts';
 import { Stage } from './Stage.ts';
 import { StagedHold } from './StagedHold.ts';
 import { orderOf, SupervisorTalk, targetOf } from './SupervisorTalk.ts';
@@ -60,15 +58,6 @@ function started(card: string): SupervisorTalk {
   const blockMap = { kind: 'used-blocks' } as const;
   supervisor.send(orderOf(image, [target], { image: { blockMap } }));
   return supervisor;
-}
-
-/** Waits for a process below another one to have become the tool. */
-async function toolBelow(pid: number, tool: string): Promise<number> {
-  for (;;) {
-    const found = descendants(pid).find((child) => commandOf(child).startsWith(`${tool} `));
-    if (found !== undefined) return found;
-    await delay(5);
-  }
 }
 
 /** @throws Error when it is still there after a second; then it is ended */
@@ -140,7 +129,7 @@ test.each([
     execFileSync('/usr/sbin/mkfs.ext4', ['-q', card.path]);
     settings.push(`mount ${card.path} ${mountPoint()}`);
   }
-  const drives = await scanDrives({ program: [], image: null, cache: null });
+  const drives = await scanDrives({ program: [], image: [], cache: null });
   const seen = drives.find(({ path }) => path === card.path);
   if (seen === undefined) throw new Error(`${card.path} was not listed`);
   const stick: Drive = { ...seen, virtual: false, bus: 'usb' };

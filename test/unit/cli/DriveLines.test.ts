@@ -54,6 +54,15 @@ it('says why a drive is refused or calls for a second look', () => {
   );
 });
 
+it('says where images made for usual sectors will not do', () => {
+  const large = textOf({ ...drive, logicalBlockSize: 4096 }, {});
+  expect(large[2]).toMatch(/^ {2}Its sectors have 4,096 bytes\. Most images are made for 512/);
+  const none = { ...drive, logicalBlockSize: 4096, hasMedium: false };
+  for (const usual of [drive, none]) {
+    expect(textOf(usual, {}).join('\n')).not.toContain('sectors');
+  }
+});
+
 it('shows no character of a hostile card that a terminal would obey', () => {
   const hostile = '\u001b]0;owned\u0007\u202eevil\n\u001b[2J$t(help.program){{path}}';
   const partitions = [

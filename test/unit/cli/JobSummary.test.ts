@@ -71,6 +71,14 @@ function said(ending: Ending): string[] {
   return lines.map(({ text, isProblem }) => (isProblem ? `! ${text}` : text));
 }
 
+it('a card with other sectors than images are made for is to be tried', () => {
+  const choice: CardChoice = { ...card, drive: { ...drive, logicalBlockSize: 4096 } };
+  const lines = said({ condition: 'verified', choice });
+  expect(lines[1]).toMatch(/^ {2}Next: Try it in its box .* sectors of 4,096 bytes/);
+  expect(said({ condition: 'verified' }).join('\n')).not.toContain('sectors');
+  expect(said({ condition: 'verified', choice, action: 'verify' }).join()).not.toContain('sectors');
+});
+
 describe('what is said of a card at its end', () => {
   it('verified and ejected', () => {
     expect(said({ condition: 'verified', eject: { outcome: 'ejected', failure: null } })).toEqual([

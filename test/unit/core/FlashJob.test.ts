@@ -182,6 +182,18 @@ describe('a writer that contradicts itself', () => {
     },
   );
 
+  it.each([
+    ['a write of the first MiB that failed', 'unverified', 'write-failed'],
+    ['an engine that vanished over it', 'unfinished', 'writer-ended'],
+  ] as const)('%s leaves nobody sure of the card', (_, condition, code) => {
+    const causes = {
+      'write-failed': failure('write-failed', { drive: 'x', offset: 0, cause: 'EIO' }),
+      'writer-ended': failure('writer-ended', { detail: '' }),
+    };
+    const events = [phase('writing'), phase('finishing'), verdict(condition, causes[code])];
+    expect(first(run(job(), events))).toMatchObject({ state: 'failed', condition: 'unknown' });
+  });
+
   it('may leave a card unverified where that was asked for', () => {
     const state = run(job(1, { verify: false, eject: false }), [verdict('unverified')]);
     expect(exitCodeOfJob(state)).toBe(4);

@@ -113,7 +113,7 @@ function answering(answers: (tool: string, words: readonly string[]) => unknown)
   };
 }
 
-const nothingKept: ScanOptions = { program: [], image: null, cache: null };
+const nothingKept: ScanOptions = { program: [], image: [], cache: null };
 
 /** Scans a recorded machine through the whole reader of its platform. */
 export async function scanRecorded(

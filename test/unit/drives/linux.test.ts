@@ -20,7 +20,7 @@ afterEach(() => {
   rmSync(root, { recursive: true });
 });
 
-const nothingKept: ScanOptions = { program: [], image: null, cache: null };
+const nothingKept: ScanOptions = { program: [], image: [], cache: null };
 const usbPath = '/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2:1.0/host6/target6:0:0/6:0:0:';
 
 interface Recording {
@@ -176,7 +176,7 @@ describe('a dead device', () => {
 describe('the files of the program, the image and the cache', () => {
   const options: ScanOptions = {
     program: ['/opt/boxwright/boxwright.mjs'],
-    image: '/data/pi.img.xz',
+    image: ['/data/pi.img.xz'],
     cache: '/home/u/.cache/boxwright',
   };
   const through = ['sdb2'];
@@ -224,7 +224,7 @@ describe('the files of the program, the image and the cache', () => {
       realPath: (path: string) => Promise.resolve(path.startsWith('/home/u/.cache') ? null : path),
     };
     const mountinfo = ['1 1 8:17 / /home/u rw - ext4 /dev/sdb1 rw'];
-    const [drive] = await scan({ mountinfo }, { ...options, program: [], image: null }, machine);
+    const [drive] = await scan({ mountinfo }, { ...options, program: [], image: [] }, machine);
     expect(drive?.uses).toContainEqual({
       kind: 'cache',
       what: '/home/u/.cache/boxwright',

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { failureCodes, failureFacts } from '../../../src-core/Failure.ts';
 import { wordTables } from '../../../src-words/Words.ts';
 
-const formats = ['bytes', 'integer', 'seconds', 'reasons'];
+const formats = ['bytes', 'integer', 'seconds', 'reasons', 'system', 'argument'];
 const root = path.join(import.meta.dirname, '..', '..', '..');
 
 /** The facts a sentence uses, and the formats it shows them in. */
@@ -47,6 +47,14 @@ describe.each(Object.entries(wordTables))('the words of %s', (_language, table) 
       for (const { name } of placeholders(reason)) expect(name).toBe('about');
     },
   );
+
+  it('says the steps after a refusal, and the system errors, without facts', () => {
+    const { reasonSteps, systemErrors } = table;
+    for (const said of [...Object.values(reasonSteps), ...Object.values(systemErrors)]) {
+      expect(said.trim()).not.toBe('');
+      expect(placeholders(said)).toEqual([]);
+    }
+  });
 
   it('has the same sentences as English, in the plural forms of its own', () => {
     const stems = (keys: readonly string[]): string[] =>

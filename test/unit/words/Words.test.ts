@@ -30,7 +30,9 @@ describe('failures in words', () => {
       'sdb has not answered for 1 min 30 sec.',
     );
     const facts = { drive: 'sdb', offset: 1048576, cause: 'EIO' };
-    expect(words.failure(failure('write-failed', facts)).cause).toContain('at byte 1,048,576: EIO');
+    expect(words.failure(failure('write-failed', facts)).cause).toContain(
+      'at byte 1,048,576: the device reported an error (EIO).',
+    );
   });
 
   it('puts the codes of reasons into words, with and without what they are about', () => {
@@ -44,6 +46,35 @@ describe('failures in words', () => {
     );
     expect(cause('too-small: 4000000000')).toContain('too small for the image (4 GB)');
     expect(cause('toString, __proto__: x')).toContain('toString, __proto__: x');
+    expect(cause('carries-program: /a, read-only, carries-program: /b')).toBe(
+      'sda is refused: this program itself is on it (/a and /b), it is write-protected.',
+    );
+    expect(cause('holds-image: /media/a, b: c.img, virtual: sda')).toBe(
+      'sda is refused: the image is on it (/media/a, b: c.img), it is a virtual drive (--allow-virtual permits it).',
+    );
+  });
+
+  it('tells the step that helps, where a drive is refused for one reason alone', () => {
+    const nextStep = (reasons: string): string =>
+      words.failure(failure('drive-refused', { drive: 'sda', reasons })).nextStep;
+    expect(nextStep('read-only: sda')).toContain('away from LOCK');
+    expect(nextStep('no-medium')).toContain('Put a card into the reader');
+    expect(nextStep('holds-image: /media/a.img')).toContain('Copy the image');
+    for (const reasons of ['carries-root: /', 'carries-root: /, read-only: sda', 'unheard-of']) {
+      expect(nextStep(reasons)).toContain('Choose another drive');
+    }
+  });
+
+  it('says what the system said of an error, with its name, and ends in one full stop', () => {
+    const cause = (said: string): string =>
+      words.failure(failure('image-unreadable', { path: 'a.img', cause: said })).cause;
+    const denied = 'The image a.img cannot be read: permission denied (EACCES).';
+    expect(cause('EACCES')).toBe(denied);
+    expect(cause("EACCES: permission denied, open '/root/a.img'")).toBe(denied);
+    expect(cause('EUNHEARD')).toBe('The image a.img cannot be read: EUNHEARD.');
+    expect(cause('tool: target is busy.')).toBe(
+      'The image a.img cannot be read: tool: target is busy.',
+    );
   });
 });
 
@@ -88,6 +119,18 @@ describe('foreign text in sentences', () => {
     );
     const given = words.say('drive.heading', { path: label, label });
     expect(given).toBe(`${label}  ${label}`);
+  });
+
+  it.each([
+    ['os.img.xz', 'os.img.xz'],
+    ['my image.img', "'my image.img'"],
+    ['$(reboot).img', "'$(reboot).img'"],
+    ["it's.img", "'it'\\''s.img'"],
+    ['-y', './-y'],
+    ['', "''"],
+  ])('stands in a command to copy as one argument: %s', (image, argument) => {
+    const said = words.say('next.verify', { image, drive: '/dev/sdb' });
+    expect(said).toContain(`: boxwright verify ${argument} --on /dev/sdb`);
   });
 
   it('is cut where it is endless', () => {
