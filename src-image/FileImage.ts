@@ -1,6 +1,10 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstat, fstatSync, openSync, readSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { promisify } from 'node:util';
 import { fail } from '../src-core/Failure.ts';
 import type { ImageFile } from './ImageSource.ts';
+
+const statOpen = promisify(fstat);
 
 /** Windows has neither the flag nor files that need it. */
 const neverWaiting = 'O_NONBLOCK' in constants ? constants.O_NONBLOCK : 0;
@@ -20,8 +24,11 @@ export interface FileImage extends ImageFile {
   /** For readers that fill their own memory (`fs.read`); it belongs to this object. */
   readonly descriptor: number;
   readonly identity: ImageIdentity;
-  /** @throws FailureError image-changed when the file is no longer what it was when it was opened. */
-  checkUnchanged(): void;
+  /**
+   * Asks without holding up this thread: a server that fell silent may never answer.
+   * @throws FailureError image-changed when the file is no longer what it was when it was opened
+   */
+  checkUnchanged(): Promise<void>;
   /** Closes the descriptor, once; later calls do nothing. */
   close(): void;
 }
@@ -56,7 +63,7 @@ export function imageOfDescriptor(
   path: string,
   expected?: ImageIdentity,
 ): FileImage {
-  const identity = identityOf(descriptor, path);
+  const identity = identityOf(statNow(descriptor, path), path);
   if (expected !== undefined && !isSame(identity, expected)) throw fail('image-changed', { path });
   if (identity.size === 0) throw fail('image-empty', { path });
   let open = true;
@@ -66,8 +73,11 @@ export function imageOfDescriptor(
     identity,
     size: identity.size,
     read: (target, position) => readFully(descriptor, path, target, position),
-    checkUnchanged() {
-      if (!isSame(identityOf(descriptor, path), identity)) throw fail('image-changed', { path });
+    async checkUnchanged() {
+      const stats = await statOpen(descriptor).catch((cause: unknown) => {
+        throw unreadable(path, cause);
+      });
+      if (!isSame(identityOf(stats, path), identity)) throw fail('image-changed', { path });
     },
     close() {
       if (open) closeSync(descriptor);
@@ -85,20 +95,22 @@ function readFully(descriptor: number, path: string, target: Uint8Array, positio
       filled += got;
     }
   } catch (cause) {
-    throw fail('image-unreadable', { path, cause: systemCode(cause) }, { cause });
+    throw unreadable(path, cause);
   }
   return filled;
 }
 
-function identityOf(descriptor: number, path: string): ImageIdentity {
+function statNow(descriptor: number, path: string): Stats {
   try {
-    const stat = fstatSync(descriptor);
-    if (!stat.isFile()) throw fail('image-not-a-file', { path });
-    return { device: stat.dev, inode: stat.ino, size: stat.size, modified: stat.mtimeMs };
+    return fstatSync(descriptor);
   } catch (cause) {
-    if (systemCode(cause) === 'unknown') throw cause;
-    throw fail('image-unreadable', { path, cause: systemCode(cause) }, { cause });
+    throw unreadable(path, cause);
   }
+}
+
+function identityOf(stats: Stats, path: string): ImageIdentity {
+  if (!stats.isFile()) throw fail('image-not-a-file', { path });
+  return { device: stats.dev, inode: stats.ino, size: stats.size, modified: stats.mtimeMs };
 }
 
 function isSame(one: ImageIdentity, other: ImageIdentity): boolean {
@@ -116,7 +128,11 @@ function openFailure(path: string, cause: unknown): Error {
   if (code === 'EISDIR' || code === 'ENXIO' || code === 'ENODEV') {
     return fail('image-not-a-file', { path }, { cause });
   }
-  return fail('image-unreadable', { path, cause: code }, { cause });
+  return unreadable(path, cause);
+}
+
+function unreadable(path: string, cause: unknown): Error {
+  return fail('image-unreadable', { path, cause: systemCode(cause) }, { cause });
 }
 
 function systemCode(cause: unknown): string {

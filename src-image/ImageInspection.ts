@@ -31,7 +31,7 @@ export async function inspectImage(path: string, forceRaw = false): Promise<Imag
     const plan = planDecode(file);
     const head = await readImageHead(file, plan);
     const table = checkImageHead(head, plan.size, path, forceRaw);
-    file.checkUnchanged();
+    await file.checkUnchanged();
     const leastSize = plan.size ?? Math.max(table?.end ?? 0, head.length);
     return { identity: file.identity, plan, size: plan.size, leastSize, table };
   } finally {

@@ -12,7 +12,7 @@ import type { Device } from './Device.ts';
 import { DeviceChannel } from './DeviceChannel.ts';
 import { FlashedCard } from './FlashedCard.ts';
 import type { Digester } from './ImageDigest.ts';
-import { type FedImage, ImageFeed } from './ImageFeed.ts';
+import { type FedImage, ImageFeed, imageSilent, SILENCE_SECONDS } from './ImageFeed.ts';
 import type { ImageReader } from './ImageReader.ts';
 import type { JobContext } from './JobContext.ts';
 import { SHARED_SLOTS } from './JobContext.ts';
@@ -40,8 +40,8 @@ export interface EngineImage {
   decode(ring: Ring, layout: RingLayout): ImageReader;
   /** Starts to hash what is decoded, and to check it against its block map. */
   digest(ring: Ring): Digester;
-  /** @throws FailureError image-changed */
-  checkUnchanged(): void;
+  /** @throws FailureError image-changed; may never answer */
+  checkUnchanged(): Promise<void>;
   close(): void;
 }
 
@@ -189,11 +189,25 @@ export class EngineJob {
     const sha256 = await fed.sha256;
     // The job may have ended meanwhile; nothing more is said of it then.
     if (this.#haveAllEnded()) return;
-    image.checkUnchanged();
+    await this.#inTime(image.checkUnchanged());
     this.#ports.emit({ type: 'hashed', sha256, size: fed.size });
     const expected = this.#order.image.expectedSha256;
     if (expected !== null && expected !== sha256) {
       throw fail('image-hash-mismatch', { expected, actual: sha256 });
+    }
+  }
+
+  /** @throws FailureError image-unreadable where the image file does not answer; what the answer throws */
+  async #inTime(answer: Promise<void>): Promise<void> {
+    const { path } = this.#order.image;
+    const { promise: silence, reject } = Promise.withResolvers<never>();
+    const stopWaiting = this.#ports.clock.every(SILENCE_SECONDS * 1000, () => {
+      reject(imageSilent(path));
+    });
+    try {
+      await Promise.race([answer, silence]);
+    } finally {
+      stopWaiting();
     }
   }
 

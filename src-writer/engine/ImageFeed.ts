@@ -1,4 +1,5 @@
 import { fail, failure } from '../../src-core/Failure.ts';
+import type { FailureError } from '../../src-core/Failure.ts';
 import type { RangeMapper } from '../../src-image/blockmap/RangeMapper.ts';
 import type { Card, CardSlot } from './Card.ts';
 import type { SlotRange } from './ImageDigest.ts';
@@ -10,8 +11,8 @@ import { SLOT_BYTES } from './Ring.ts';
 import { crcOfBlank, isBlank } from './SlotCrc.ts';
 import { SlotLease } from './SlotLease.ts';
 
-/** An image file that gives nothing for this long, while nobody else is busy, is lost. Milliseconds. */
-const SILENCE_MS = 30_000;
+/** An image file that gives nothing for this long, while nobody else is busy, is lost. */
+export const SILENCE_SECONDS = 30;
 
 /** A tick that comes so late, in milliseconds, tells of a process that was stopped, not of a file. */
 const PAUSE_MS = 5_000;
@@ -98,10 +99,8 @@ export class ImageFeed {
     const wasStopped = now - this.#lastTick > PAUSE_MS;
     if (this.#digesting > 0 || atWork || wasStopped) this.#lastNews = now;
     this.#lastTick = now;
-    if (now - this.#lastNews < SILENCE_MS) return;
-    const { path } = this.#options;
-    const cause = `nothing came for ${String(SILENCE_MS / 1000)} s`;
-    this.#broken.reject(fail('image-unreadable', { path, cause }));
+    if (now - this.#lastNews < SILENCE_SECONDS * 1000) return;
+    this.#broken.reject(imageSilent(this.#options.path));
   }
 
   /** One slot to the digest and to every card; it goes back to the reader when all are done with it. */
@@ -159,6 +158,12 @@ export class ImageFeed {
         card.fail(failure('image-too-large', { imageBytes, driveBytes }));
     }
   }
+}
+
+/** That the image file no longer answers. */
+export function imageSilent(path: string): FailureError {
+  const cause = `nothing came for ${String(SILENCE_SECONDS)} s`;
+  return fail('image-unreadable', { path, cause });
 }
 
 function keepHead(bytes: Uint8Array, length: number, ring: Ring): void {

@@ -73,9 +73,7 @@ async function openEngineImage(image: EngineOrder['image']): Promise<EngineImage
         const start = { role: 'digest', memory: ring.memory, bmap } as const;
         return new ThreadedDigester(startEngineThread(start), ring);
       },
-      checkUnchanged: () => {
-        file.checkUnchanged();
-      },
+      checkUnchanged: () => file.checkUnchanged(),
       close: () => {
         file.close();
       },

@@ -47,10 +47,10 @@ export async function openInlineImage(image: InlineImage): Promise<EngineImage> 
         return reader;
       },
       digest: (ring) => new TimedDigester(ring, bmap, clock, scenario.digest),
-      checkUnchanged: () => {
-        if (scenario.imageFault.kind === 'changed')
-          throw fail('image-changed', { path: file.path });
-      },
+      checkUnchanged: () =>
+        scenario.imageFault.kind === 'changed'
+          ? Promise.reject(fail('image-changed', { path: file.path }))
+          : Promise.resolve(),
       close: () => undefined,
     };
   } finally {

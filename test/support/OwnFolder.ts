@@ -48,7 +48,7 @@ export async function sweepLeftovers(): Promise<void> {
 
 /** Detaches every loop device on files in the folder, removes the noted devices and groups, unmounts, deletes. */
 export async function removeOwnFolder(folder: string): Promise<void> {
-  for (const loop of await loopsOn(folder)) await run('/usr/sbin/losetup', ['-d', `/dev/${loop}`]);
+  for (const loop of await loopsOn(folder)) await detach(loop, folder);
   const notes = await readdir(folder).catch(() => []);
   for (const note of notes) {
     const [, zram, sequence] = ZRAM_NOTE.exec(note) ?? [];
@@ -60,6 +60,15 @@ export async function removeOwnFolder(folder: string): Promise<void> {
     await run('/usr/bin/umount', ['-l', mountPoint]).catch(() => null);
   }
   await rm(folder, { recursive: true, force: true });
+}
+
+async function detach(loop: string, folder: string): Promise<void> {
+  try {
+    await run('/usr/sbin/losetup', ['-d', `/dev/${loop}`]);
+  } catch (cause) {
+    // The process that plays a disk takes it down itself when its test is gone, at this moment even.
+    if ((await loopsOn(folder)).includes(loop)) throw cause;
+  }
 }
 
 async function loopsOn(folder: string): Promise<string[]> {

@@ -71,15 +71,13 @@ test('a file that cannot be opened is unreadable, and the cause is kept', () => 
   expect(codeOf(() => openImage(path.join(folder, 'loop')))).toBe('image-unreadable');
 });
 
-test('a change while the image is open is noticed', () => {
+test('a change while the image is open is noticed', async () => {
   const image = openImage(file);
-  image.checkUnchanged();
+  await image.checkUnchanged();
   appendFileSync(file, 'x');
-  expect(
-    codeOf(() => {
-      image.checkUnchanged();
-    }),
-  ).toBe('image-changed');
+  await expect(image.checkUnchanged()).rejects.toMatchObject({
+    failure: { code: 'image-changed' },
+  });
   image.close();
 });
 
