@@ -10,8 +10,8 @@ export const STALL_SECONDS = 30;
 /** A failure this long after waking up, in milliseconds, is put down to the sleep. */
 const SLEEP_BLAME_MS = 60_000;
 
-/** A tick that comes so late, in milliseconds, tells of a process that was stopped, not of a card. */
-const PAUSE_MS = 5_000;
+/** A tick that comes so late, in milliseconds, tells of a process that was stopped, not of what it waits for. */
+export const PAUSE_MS = 5_000;
 
 /** Calendar and monotonic clock must differ by this much, in milliseconds, to count as sleep. */
 const SLEEP_GAP_MS = 10_000;

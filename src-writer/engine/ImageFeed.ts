@@ -2,6 +2,7 @@ import { fail, failure } from '../../src-core/Failure.ts';
 import type { FailureError } from '../../src-core/Failure.ts';
 import type { RangeMapper } from '../../src-image/blockmap/RangeMapper.ts';
 import type { Card, CardSlot } from './Card.ts';
+import { PAUSE_MS } from './DeviceChannel.ts';
 import type { SlotRange } from './ImageDigest.ts';
 import type { FilledSlot, ImageReader } from './ImageReader.ts';
 import type { JobContext } from './JobContext.ts';
@@ -13,9 +14,6 @@ import { SlotLease } from './SlotLease.ts';
 
 /** An image file that gives nothing for this long, while nobody else is busy, is lost. */
 export const SILENCE_SECONDS = 30;
-
-/** A tick that comes so late, in milliseconds, tells of a process that was stopped, not of a file. */
-const PAUSE_MS = 5_000;
 
 /** Slots of zeros that the cards may be ahead of the digest: bounds how much it has to catch up. */
 const MOST_LAG = 4096;

@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Drive } from '../../../src-core/Drive.ts';
-import { scanDrives } from '../../../src-drives/scanDrives.ts';
 import { LoopDevice } from '../../support/LoopDevice.ts';
 import { makeOwnFolder, removeOwnFolder } from '../../support/OwnFolder.ts';
+import { listedDrive } from './ListedDrive.ts';
 import { StagedHold } from './StagedHold.ts';
+import { stagedTool } from './StagedTool.ts';
 
 const MIB = 1 << 20;
 const SIZE = 16 * MIB;
@@ -19,10 +20,7 @@ beforeEach(async () => {
   folder = await makeOwnFolder();
   card = await LoopDevice.create(SIZE);
   execFileSync('/usr/sbin/mkfs.ext4', ['-q', card.path]);
-  const drives = await scanDrives({ program: [], image: [], cache: null });
-  const seen = drives.find(({ path }) => path === card.path);
-  if (seen === undefined) throw new Error(`${card.path} was not listed`);
-  drive = seen;
+  drive = await listedDrive(card.path);
 });
 afterEach(async () => {
   await removeOwnFolder(folder);
@@ -33,10 +31,8 @@ afterEach(async () => {
 function whenUnmounted(event: string): string {
   const place = join(folder, 'mounted');
   mkdirSync(place);
-  copyFileSync('/usr/bin/umount', join(folder, 'umount'));
-  const staged = `#!/bin/sh\n${join(folder, 'umount')} "$@" && { ${event}; }\n`;
-  writeFileSync(join(folder, 'staged'), staged, { mode: 0o755 });
-  return `mount ${card.path} ${place}\nmount --bind ${join(folder, 'staged')} /usr/bin/umount`;
+  const staged = stagedTool(folder, '/usr/bin/umount', `$tool "$@" && { ${event}; }`);
+  return `mount ${card.path} ${place}\n${staged}`;
 }
 
 async function answerOf(setting: string, chosen = drive): Promise<unknown> {

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { LoopDevice } from '../../support/LoopDevice.ts';
 import { makeOwnFolder, removeOwnFolder } from '../../support/OwnFolder.ts';
 import { toolBelow } from './Processes.ts';
 import { Stage } from './Stage.ts';
+import { stagedTool } from './StagedTool.ts';
 import { orderOf, SupervisorTalk, targetOf } from './SupervisorTalk.ts';
 
 const MIB = 1 << 20;
@@ -38,19 +39,9 @@ afterEach(async () => {
   await card[Symbol.asyncDispose]();
 });
 
-/** Puts a script in a tool's place; the tool itself is `$tool` in there, its last argument `$last`. */
-function staged(tool: string, script: string): string {
-  const own = join(folder, 'tool');
-  copyFileSync(tool, own);
-  const head = `#!/bin/sh\ntool=${own}\nfor last; do :; done\n`;
-  const file = join(folder, 'staged');
-  writeFileSync(file, `${head}${script}\n`, { mode: 0o755 });
-  return `mount --bind ${file} ${tool}`;
-}
-
 /** Empties the first MiB, as a discard does that ends early; `then` is how it ends. */
 function partOnly(then: string): string {
-  return staged(DISCARD, `"$tool" --force --length 1M "$last"\n${then}`);
+  return stagedTool(folder, DISCARD, `"$tool" --force --length 1M "$last"\n${then}`);
 }
 
 /** A job with a block map on the card, under a supervisor that sees the setting's mounts. */
@@ -120,7 +111,7 @@ test('a card that is cancelled before its discard is untouched', async () => {
   execFileSync('/usr/sbin/mkfs.ext4', ['-q', card.path]);
   const place = join(folder, 'mounted');
   mkdirSync(place);
-  const waiting = staged('/usr/bin/umount', `exec ${SLEEP} 600`);
+  const waiting = stagedTool(folder, '/usr/bin/umount', `exec ${SLEEP} 600`);
   await using supervisor = started(`mount ${card.path} ${place}\n${waiting}`);
   await toolBelow(supervisor.pid, SLEEP);
   supervisor.send({ ...CANCEL, cardId: null });

@@ -11,10 +11,10 @@ import {
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Drive } from '../../../src-core/Drive.ts';
-import { scanDrives } from '../../../src-drives/scanDrives.ts';
 import { LinuxDevices } from '../../../src-writer/supervisor/linux/LinuxDevices.ts';
 import { LoopDevice } from '../../support/LoopDevice.ts';
 import { makeOwnFolder, removeOwnFolder } from '../../support/OwnFolder.ts';
+import { listedDrive } from './ListedDrive.ts';
 
 const MIB = 1 << 20;
 const { signal } = new AbortController();
@@ -36,13 +36,6 @@ afterEach(async () => {
   await removeOwnFolder(folder);
   await card[Symbol.asyncDispose]();
 });
-
-async function scanned(path = card.path): Promise<Drive> {
-  const drives = await scanDrives({ program: [], image: [], cache: null });
-  const drive = drives.find((seen) => seen.path === path);
-  if (drive === undefined) throw new Error(`${path} was not listed`);
-  return drive;
-}
 
 /** Two partitions with ext4, the second mounted at the given places. */
 function mounted(...places: string[]): string[] {
@@ -81,7 +74,7 @@ async function holdFailure(drive: Drive, options = WRITING): Promise<unknown> {
 }
 
 test('a held device is exclusive, past the cache, and free again after its release', async () => {
-  const held = await platform.hold(await scanned(), WRITING);
+  const held = await platform.hold(await listedDrive(card.path), WRITING);
   expect(held).toMatchObject({ size: 32 * MIB, logicalBlockSize: 512, discarded: false });
   const exclusive = constants.O_RDWR | constants.O_EXCL;
   expect(() => openSync(card.path, exclusive)).toThrow('EBUSY');
@@ -97,7 +90,7 @@ test('a held device is exclusive, past the cache, and free again after its relea
 
 test('a device that somebody else holds is busy, and stays so', async () => {
   const fd = openSync(card.path, constants.O_RDONLY | constants.O_EXCL);
-  expect(await holdFailure(await scanned())).toEqual({
+  expect(await holdFailure(await listedDrive(card.path))).toEqual({
     ...{ code: 'drive-busy', facts: { drive: card.path } },
   });
   closeSync(fd);
@@ -112,14 +105,14 @@ test('everything on the drive is unmounted, also twice mounted and oddly named',
     join(folder, 'second with space'),
   ]);
   expect(mounts()).toHaveLength(4);
-  expect(await holdFailure(await scanned())).toBeNull();
+  expect(await holdFailure(await listedDrive(card.path))).toBeNull();
   expect(mounts()).toEqual([]);
 });
 
 test('a mount in use is not torn off', async () => {
   const [place = ''] = mounted('used');
   const fd = openSync(join(place, 'open'), 'w');
-  expect(await holdFailure(await scanned())).toMatchObject({
+  expect(await holdFailure(await listedDrive(card.path))).toMatchObject({
     ...{ code: 'unmount-failed', facts: { drive: card.path, mountPoint: place } },
   });
   expect(mounts()).toEqual([place]);
@@ -130,7 +123,7 @@ test('what was mounted over the card later is not unmounted in its place', async
   const [place = ''] = mounted('covered');
   execFileSync('/usr/bin/mount', ['-t', 'tmpfs', 'none', place]);
   writeFileSync(join(place, 'precious'), 'kept');
-  expect(await holdFailure(await scanned())).toEqual({
+  expect(await holdFailure(await listedDrive(card.path))).toEqual({
     code: 'unmount-failed',
     facts: { drive: card.path, mountPoint: place, cause: 'covered by another mount' },
   });
@@ -140,7 +133,7 @@ test('what was mounted over the card later is not unmounted in its place', async
 
 test('looking at a card leaves it mounted', async () => {
   const places = mounted('seen');
-  expect(await holdFailure(await scanned(), READING)).toBeNull();
+  expect(await holdFailure(await listedDrive(card.path), READING)).toBeNull();
   expect(mounts()).toEqual(places);
 });
 
@@ -149,7 +142,7 @@ test('a mount that only calls itself the card is left alone', async () => {
   mkdirSync(place);
   // As anybody can with FUSE, whose source is the word of whoever mounts it.
   execFileSync('/usr/bin/mount', ['-t', 'tmpfs', card.path, place]);
-  expect(await holdFailure(await scanned())).toBeNull();
+  expect(await holdFailure(await listedDrive(card.path))).toBeNull();
   expect(mounts()).toEqual([place]);
 });
 
@@ -157,14 +150,14 @@ test('a cancelled hold unmounts nothing, and its tools end with it', async () =>
   const places = mounted('kept');
   const stopping = new AbortController();
   stopping.abort(new Error('cancelled'));
-  const held = platform.hold(await scanned(), { ...WRITING, signal: stopping.signal });
+  const held = platform.hold(await listedDrive(card.path), { ...WRITING, signal: stopping.signal });
   await expect(held).rejects.toThrow('cancelled');
   expect(mounts()).toEqual(places);
 });
 
 test('a write-protect switch is told, and is no reason not to look', async () => {
   await using locked = await LoopDevice.create(MIB, { readOnly: true });
-  const drive = await scanned(locked.path);
+  const drive = await listedDrive(locked.path);
   expect(await holdFailure(drive)).toEqual({
     ...{ code: 'write-protected', facts: { drive: locked.path } },
   });
@@ -173,7 +166,7 @@ test('a write-protect switch is told, and is no reason not to look', async () =>
 
 test('a medium that was changed after the scan is not opened for writing', async () => {
   await using other = await LoopDevice.create(32 * MIB);
-  const drive = await scanned();
+  const drive = await listedDrive(card.path);
   execFileSync('/usr/sbin/losetup', ['-d', card.path]);
   expect(await holdFailure(drive)).toMatchObject({ code: 'card-lost' });
   execFileSync('/usr/sbin/losetup', [card.path, other.backing]);
@@ -193,7 +186,7 @@ test('a name that means another device than the scan saw is not opened for writi
     .trim()
     .split(':');
   execFileSync('/usr/bin/mknod', [own, 'b', major, minor]);
-  const drive = await scanned();
+  const drive = await listedDrive(card.path);
   expect(await holdFailure({ ...drive, path: own })).toMatchObject({ code: 'drive-changed' });
   expect(await holdFailure({ ...drive, sequence: (drive.sequence ?? 0) + 1 })).toMatchObject({
     ...{ code: 'drive-changed', facts: { drive: path, what: 'sequence' } },
@@ -207,31 +200,34 @@ test('discarding drops what the medium held, and says so', async () => {
   writeFileSync(card.path, Buffer.alloc(MIB, 7));
   execFileSync('/usr/bin/sync', [card.path]);
   expect(readFileSync(card.backing).subarray(0, MIB).equals(Buffer.alloc(MIB, 7))).toBe(true);
-  const held = await platform.hold(await scanned(), { ...WRITING, discard: () => undefined });
+  const held = await platform.hold(await listedDrive(card.path), {
+    ...WRITING,
+    discard: () => undefined,
+  });
   expect(held.discarded).toBe(true);
   await held.release();
   expect(readFileSync(card.backing).every((byte) => byte === 0)).toBe(true);
 });
 
 test('a virtual drive is not ejected, and is given back', async () => {
-  const held = await platform.hold(await scanned(), WRITING);
+  const held = await platform.hold(await listedDrive(card.path), WRITING);
   expect(await held.eject()).toBe('not-ejectable');
   closeSync(openSync(card.path, constants.O_RDWR | constants.O_EXCL));
 });
 
 test('a native SD card is ejected when it is unmounted and given back', async () => {
   const places = mounted('card');
-  const held = await platform.hold(await scanned(), READING);
+  const held = await platform.hold(await listedDrive(card.path), READING);
   expect(mounts()).toEqual(places);
   await held.release();
-  const sd: Drive = { ...(await scanned()), virtual: false, bus: 'sd' };
+  const sd: Drive = { ...(await listedDrive(card.path)), virtual: false, bus: 'sd' };
   const heldCard = await platform.hold(sd, READING);
   expect(await heldCard.eject()).toBe('ejected');
   expect(mounts()).toEqual([]);
 });
 
 test('a device that cannot be ejected is told so, and is given back', async () => {
-  const usb: Drive = { ...(await scanned()), virtual: false, bus: 'usb' };
+  const usb: Drive = { ...(await listedDrive(card.path)), virtual: false, bus: 'usb' };
   const held = await platform.hold(usb, WRITING);
   await expect(held.eject()).rejects.toMatchObject({ failure: { code: 'eject-failed' } });
   closeSync(openSync(card.path, constants.O_RDWR | constants.O_EXCL));

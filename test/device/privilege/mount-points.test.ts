@@ -2,12 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Drive } from '../../../src-core/Drive.ts';
 import { FailureError, type Failure } from '../../../src-core/Failure.ts';
-import { scanDrives } from '../../../src-drives/scanDrives.ts';
 import { LinuxDevices } from '../../../src-writer/supervisor/linux/LinuxDevices.ts';
 import { LoopDevice } from '../../support/LoopDevice.ts';
 import { makeOwnFolder, removeOwnFolder } from '../../support/OwnFolder.ts';
+import { listedDrive } from './ListedDrive.ts';
 
 const MIB = 1 << 20;
 
@@ -46,18 +45,11 @@ function mounts(): string[] {
   return table.map((line) => line.split(' ')[1] ?? '').filter((path) => path.startsWith(folder));
 }
 
-async function chosenDrive(): Promise<Drive> {
-  const drives = await scanDrives({ program: [], image: [], cache: null });
-  const drive = drives.find(({ path }) => path === card.path);
-  if (drive === undefined) throw new Error(`${card.path} was not listed`);
-  return drive;
-}
-
 /** Why the drive could not be taken; null when it was, and was given back. */
 async function refusal(): Promise<Failure | null> {
   const { signal } = new AbortController();
   try {
-    const held = await platform.hold(await chosenDrive(), {
+    const held = await platform.hold(await listedDrive(card.path), {
       ...{ forWriting: true, discard: null, signal },
     });
     await held.release();

@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import {
   closeSync,
   constants,
-  copyFileSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -13,10 +12,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Drive } from '../../../src-core/Drive.ts';
-import { scanDrives } from '../../../src-drives/scanDrives.ts';
 import { LoopDevice } from '../../support/LoopDevice.ts';
 import { makeOwnFolder, removeOwnFolder } from '../../support/OwnFolder.ts';
+import { listedDrive } from './ListedDrive.ts';
 import { StagedHold } from './StagedHold.ts';
+import { stagedTool } from './StagedTool.ts';
 
 const SIZE = 16 << 20;
 const EXCLUSIVE = constants.O_RDWR | constants.O_EXCL;
@@ -29,10 +29,7 @@ beforeEach(async () => {
   folder = await makeOwnFolder();
   card = await LoopDevice.create(SIZE);
   execFileSync('/usr/sbin/mkfs.ext4', ['-q', card.path]);
-  const drives = await scanDrives({ program: [], image: [], cache: null });
-  const seen = drives.find(({ path }) => path === card.path);
-  if (seen === undefined) throw new Error(`${card.path} was not listed`);
-  drive = seen;
+  drive = await listedDrive(card.path);
 });
 afterEach(async () => {
   await removeOwnFolder(folder);
@@ -50,13 +47,10 @@ async function answerAfter(meanwhile: () => void): Promise<unknown> {
   const [unmounted, goOn] = ['unmounted', 'go-on'].map((name) => join(folder, name));
   if (unmounted === undefined || goOn === undefined) throw new Error('no pipes');
   execFileSync('/usr/bin/mkfifo', [unmounted, goOn]);
-  const umount = join(folder, 'umount');
-  copyFileSync('/usr/bin/umount', umount);
-  const script = `#!/bin/sh\n${umount} "$@" || exit\n: > ${unmounted}\nread _ < ${goOn}\nexit 0\n`;
-  const staged = join(folder, 'staged');
-  writeFileSync(staged, script, { mode: 0o755 });
+  const script = `$tool "$@" || exit\n: > ${unmounted}\nread _ < ${goOn}\nexit 0`;
+  const staged = stagedTool(folder, '/usr/bin/umount', script);
   const place = ownFolder('mounted');
-  const setting = `mount ${card.path} ${place}\nmount --bind ${staged} /usr/bin/umount`;
+  const setting = `mount ${card.path} ${place}\n${staged}`;
   await using hold = new StagedHold(setting, drive);
   await Promise.race([readFile(unmounted), hold.answer]);
   meanwhile();

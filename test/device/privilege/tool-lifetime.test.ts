@@ -3,11 +3,11 @@ import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Drive } from '../../../src-core/Drive.ts';
-import { scanDrives } from '../../../src-drives/scanDrives.ts';
 import { toolPath } from '../../../src-writer/supervisor/SystemTool.ts';
 import { FaultyDisk } from '../../support/FaultyDisk.ts';
 import { LoopDevice } from '../../support/LoopDevice.ts';
 import { makeOwnFolder, removeOwnFolder } from '../../support/OwnFolder.ts';
+import { listedDrive } from './ListedDrive.ts';
 import { threadStatus, timeUntilGone, toolBelow } from './Processes.ts';
 import { Stage } from './Stage.ts';
 import { StagedHold } from './StagedHold.ts';
@@ -129,10 +129,7 @@ test.each([
     execFileSync('/usr/sbin/mkfs.ext4', ['-q', card.path]);
     settings.push(`mount ${card.path} ${mountPoint()}`);
   }
-  const drives = await scanDrives({ program: [], image: [], cache: null });
-  const seen = drives.find(({ path }) => path === card.path);
-  if (seen === undefined) throw new Error(`${card.path} was not listed`);
-  const stick: Drive = { ...seen, virtual: false, bus: 'usb' };
+  const stick: Drive = { ...(await listedDrive(card.path)), virtual: false, bus: 'usb' };
   await using hold = new StagedHold(settings.join('\n'), stick, ending);
   const stuck = await toolBelow(hold.pid, '/usr/bin/sleep');
   process.kill(hold.pid, 'SIGKILL');

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Failure } from '../../../src-core/Failure.ts';
-import { failureOf } from '../../../src-core/Failure.ts';
 import type { Clock } from '../../../src-writer/engine/Clock.ts';
 import type { Device, Presence } from '../../../src-writer/engine/Device.ts';
 import { DeviceChannel } from '../../../src-writer/engine/DeviceChannel.ts';
 import { FakeClock } from '../../fault/FakeClock.ts';
+import { failureFrom } from '../../support/failureFrom.ts';
 
 /** A device whose operations end when and as the test says. */
 class ScriptedDevice implements Device {
@@ -75,15 +74,6 @@ function setUp(): { clock: FakeClock; device: ScriptedDevice; channel: DeviceCha
     channel.tick();
   });
   return { clock, device, channel };
-}
-
-async function failureFrom(promise: Promise<unknown>): Promise<Failure> {
-  try {
-    await promise;
-  } catch (thrown) {
-    return failureOf(thrown);
-  }
-  throw new Error('nothing failed');
 }
 
 const bytes = new Uint8Array(512);

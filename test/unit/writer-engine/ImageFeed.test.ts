@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { Failure } from '../../../src-core/Failure.ts';
-import { fail, failureOf } from '../../../src-core/Failure.ts';
+import { fail } from '../../../src-core/Failure.ts';
 import type { Bmap } from '../../../src-image/blockmap/Bmap.ts';
 import { BmapMapper } from '../../../src-image/blockmap/BmapMapper.ts';
 import type { Card } from '../../../src-writer/engine/Card.ts';
@@ -22,6 +22,7 @@ import { Ring, SLOT_BYTES } from '../../../src-writer/engine/Ring.ts';
 import { FakeClock } from '../../fault/FakeClock.ts';
 import { bmapOf, MAP_BLOCK } from '../../fault/ImageMap.ts';
 import { SeededRandom } from '../../support/SeededRandom.ts';
+import { failureFrom } from '../../support/failureFrom.ts';
 
 /** What a slot holds that was given back, and a filled one behind its padding. */
 const GARBAGE = 0xee;
@@ -219,15 +220,6 @@ function sha256(...parts: readonly Uint8Array[]): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   return hash.digest('hex');
-}
-
-async function failureFrom(promise: Promise<unknown>): Promise<Failure> {
-  try {
-    await promise;
-  } catch (thrown) {
-    return failureOf(thrown);
-  }
-  throw new Error('nothing failed');
 }
 
 /** Lets everything happen that waits for nobody. */
